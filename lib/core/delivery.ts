@@ -1,0 +1,85 @@
+// Delivery: octets to sessions. Sessions here are reached through their outlets; sessions on other nodes by one directed
+// request each, which the owner accepts or refuses (routing.md, step 5).
+import type { Jid } from '../base/jid.js'
+import type { Bus, Location } from './ports.js'
+import { bestElsewhere } from './route-cache.js'
+import type { Resolution, RouteCache } from './route-cache.js'
+import type { Counters } from './counters.js'
+import type { Here, Session } from './sessions.js'
+
+/** To each of these sessions. Returns how many took it. */
+export const toSessions = (sessions: readonly Session[], octets: string, declared: boolean): number => {
+  let taken = 0
+  for (let i = 0; i < sessions.length; i++) if ((sessions[i] as Session).outlet.write(octets, declared)) taken++
+  return taken
+}
+
+/** Which sessions a stanza is for. */
+export interface Choice {
+  here(sessions: Here): readonly Session[]
+  elsewhere(sessions: Here): readonly Location[]
+}
+
+/** RFC 6121 §8.5.2.1.1: the most available resources, on whatever node they are. */
+export const MOST_AVAILABLE: Choice = {
+  here: ({ best, elsewhere }) => {
+    const top = best[0]?.priority ?? -1
+    return elsewhere.some((l) => (l.priority ?? -1) > top) ? [] : best
+  },
+  elsewhere: ({ best, elsewhere }) => bestElsewhere(elsewhere, best[0]?.priority ?? 0),
+}
+/** RFC 6121 §8.5.2.1.1, headlines: every resource that is not negative. */
+export const REACHABLE: Choice = {
+  here: ({ reachable }) => reachable,
+  elsewhere: ({ elsewhere }) => elsewhere.filter((l) => (l.priority ?? -1) >= 0),
+}
+/** RFC 6121 §8.5.2.1.2, presence: every available resource. */
+export const AVAILABLE: Choice = {
+  here: ({ available }) => available,
+  elsewhere: ({ elsewhere }) => elsewhere.filter((l) => l.priority !== null),
+}
+/** The one resource of a full JID. */
+export const exactly = (to: Jid): Choice => ({
+  here: ({ all }) => all.filter((s) => s.jid.resource === to.resource),
+  elsewhere: ({ elsewhere }) => elsewhere.filter((l) => l.resource === to.resource),
+})
+
+export interface Delivery {
+  /**
+   * To the chosen sessions on other nodes. A refusal means that the cache was stale: the entry is dropped, the account is
+   * looked up once more, and those not yet served are tried once more.
+   * @param retry false for an IQ, which must not be done twice (routing.md, step 5)
+   * @returns how many took it; 'unknown' when none did and the store does not answer
+   */
+  across(to: Jid, found: Here, choice: Choice, octets: string, declared: boolean, retry: boolean): Promise<number | 'unknown'>
+}
+
+export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters): Delivery => {
+  const hand = async (to: Jid, locations: readonly Location[], octets: string, served: Set<string>): Promise<boolean> => {
+    const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, octets)))
+    let refused = false
+    answers.forEach((answer, i) => {
+      if (answer === 'accepted') served.add((locations[i] as Location).sessionId)
+      else refused = true
+    })
+    return refused
+  }
+
+  return {
+    across: async (to, found, choice, octets, declared, retry) => {
+      const served = new Set<string>()
+      const locations = choice.elsewhere(found)
+      if (locations.length === 0 || !await hand(to, locations, octets, served)) return served.size
+      cache.stale(to.bare)
+      if (!retry) return served.size
+      counters.route.retries++
+      const again: Resolution = await cache.resolve(to)
+      if (again === 'unknown') return served.size > 0 ? served.size : again
+      // a session may have moved here meanwhile; what was here before was served by the caller
+      const before = new Set(choice.here(found))
+      const here = toSessions(choice.here(again).filter((s) => !before.has(s)), octets, declared)
+      await hand(to, choice.elsewhere(again).filter((l) => !served.has(l.sessionId)), octets, served)
+      return served.size + here
+    },
+  }
+}

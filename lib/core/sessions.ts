@@ -1,0 +1,144 @@
+// The sessions of this node: the pinned part of the route cache. Each account's entry keeps the answers that routing asks
+// for (who gets a message to the bare JID?) ready-made; they are worked out again only when availability changes.
+import type { Jid } from '../base/jid.js'
+import { attribute } from '../wire/writer.js'
+import type { StreamError } from '../base/errors.js'
+import type { Location } from './ports.js'
+
+/** The way to a session's client; a connection implements it. */
+export interface Outlet {
+  /**
+   * Queue one element, as octets, for the client.
+   * @param declared the element declares jabber:client itself (Frame.declared)
+   * @returns false when nothing was taken, because the connection is over or its write buffer is full
+   */
+  write(octets: string, declared: boolean): boolean
+  /** Whether all that was written so far has reached the kernel; false when the connection was over before. */
+  flushed(): Promise<boolean>
+  close(error: StreamError): void
+}
+
+/** A bound full JID (RFC 6120 §7). */
+export interface Session {
+  readonly jid: Jid
+  readonly account: string
+  readonly id: string
+  readonly incarnation: number
+  /** ` from='…'` for what this session sends: full JID; with the stream's language; bare JID. Octets. */
+  readonly from: string
+  readonly fromWithLang: string
+  readonly fromBare: string
+  readonly outlet: Outlet
+  /** null while not available (RFC 6121 §4.2, §4.7.2.3). */
+  priority: number | null
+  /** Priority given by the client; becomes `priority` once the presence row is written and the mailbox is read. */
+  wanted: number | null
+  /** The last broadcast presence, stamped, as octets. */
+  presence: string | null
+  /** Asked for the roster: gets pushes (RFC 6121 §2.1.6). */
+  interested: boolean
+  open: boolean
+}
+
+export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet): Session => {
+  const from = attribute('from', jid.full)
+  return {
+    jid,
+    account: jid.bare,
+    id,
+    incarnation: 1,
+    from,
+    // RFC 6120 §8.1.5: the stream's language is the default for its stanzas, which their receivers cannot know
+    fromWithLang: from + attribute('xml:lang', lang),
+    fromBare: attribute('from', jid.bare),
+    outlet,
+    priority: null,
+    wanted: null,
+    presence: null,
+    interested: false,
+    open: true,
+  }
+}
+
+/** What is known of an account's sessions. The arrays are replaced, never changed. */
+export interface Here {
+  readonly all: readonly Session[]
+  readonly available: readonly Session[]
+  /** Priority ≥ 0. */
+  readonly reachable: readonly Session[]
+  /** Of these, those of the highest priority: "most available" (RFC 6121 §8.5.2.1.1). */
+  readonly best: readonly Session[]
+  /** Sessions on other nodes; always empty here, filled in by the route cache. */
+  readonly elsewhere: readonly Location[]
+}
+
+const NOBODY: readonly Session[] = []
+const NOWHERE: readonly Location[] = []
+export const EMPTY: Here = { all: NOBODY, available: NOBODY, reachable: NOBODY, best: NOBODY, elsewhere: NOWHERE }
+
+/** The same array where the choice is all of it: most accounts have one session, and need one array. */
+const choose = (from: readonly Session[], fits: (session: Session) => boolean): readonly Session[] => {
+  const chosen = from.filter(fits)
+  return chosen.length === from.length ? from : chosen.length === 0 ? NOBODY : chosen
+}
+
+const describe = (all: readonly Session[]): Here => {
+  const available = choose(all, (s) => s.priority !== null)
+  const reachable = choose(available, (s) => (s.priority as number) >= 0)
+  const top = reachable.reduce((max, s) => Math.max(max, s.priority as number), 0)
+  return { all, available, reachable, best: choose(reachable, (s) => s.priority === top), elsewhere: NOWHERE }
+}
+
+export interface Sessions {
+  of(account: string): Here
+  find(jid: Jid): Session | undefined
+  add(session: Session): void
+  /** Removes this very session; another one of the same full JID stays. */
+  remove(session: Session): void
+  /** Call after a change of `priority`. */
+  changed(account: string): void
+  readonly size: number
+  all(): Iterable<Session>
+}
+
+export const makeSessions = (): Sessions => {
+  const accounts = new Map<string, Here>()
+  let size = 0
+  const put = (account: string, all: readonly Session[]): void => {
+    if (all.length === 0) accounts.delete(account)
+    else accounts.set(account, describe(all))
+  }
+  const of = (account: string): Here => accounts.get(account) ?? EMPTY
+  return {
+    of,
+    find: (jid) => {
+      const { all } = of(jid.bare)
+      for (let i = 0; i < all.length; i++) {
+        const session = all[i] as Session
+        if (session.jid.resource === jid.resource) return session
+      }
+      return undefined
+    },
+    add: (session) => {
+      size++
+      put(session.account, [...of(session.account).all, session])
+    },
+    remove: (session) => {
+      const { all } = of(session.account)
+      const rest = all.filter((s) => s !== session)
+      if (rest.length === all.length) return
+      size--
+      put(session.account, rest)
+    },
+    changed: (account) => {
+      const { all } = of(account)
+      if (all.length > 0) put(account, all)
+    },
+    get size() {
+      return size
+    },
+    * all() {
+      for (const { all } of accounts.values()) yield* all
+    },
+  }
+}

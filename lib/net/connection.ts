@@ -1,0 +1,313 @@
+// One connection and the stream on it: bytes in through the framer, stanzas to the router, octets out through the link.
+// Before a session is bound, elements go to negotiation.ts instead.
+//
+// Order (RFC 6120 §10.1): a stanza whose handling must wait for something holds its stream; the framer keeps what follows,
+// and reading stops when that is too much. Fairness: a connection that has used its share of a turn goes on in the next.
+import { randomBytes } from 'node:crypto'
+import type { SecureContext } from 'node:tls'
+import { StreamError } from '../base/errors.js'
+import { NS } from '../base/namespaces.js'
+import type { Frame, Stanza } from '../base/stanza.js'
+import { Framer } from '../wire/framer.js'
+import type { FramerSink, Header } from '../wire/framer.js'
+import type { Session } from '../core/sessions.js'
+import { DOCUMENT, FRAMES } from './framing.js'
+import type { Framing } from './framing.js'
+import type { Link, LinkEvents, TcpLink } from './link.js'
+import { acceptHeader, negotiate } from './negotiation.js'
+import type { Login, Negotiating } from './negotiation.js'
+import type { Guest, Host } from './host.js'
+import { turn } from './turn.js'
+
+/** Where the stream is. opening: no header yet · negotiating: header seen, no session · bound · closing: we said goodbye. */
+type Phase = 'opening' | 'negotiating' | 'bound' | 'closing' | 'over'
+
+export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
+  readonly host: Host
+  link: Link
+  private readonly framing: Framing
+  private readonly framer: Framer
+  private phase: Phase = 'opening'
+  /** What is known while logging in; null once bound. */
+  login: Login | null
+  session: Session | null = null
+  authenticated = false
+  private headerSent = false
+  /** A stanza is being handled that the next has to wait for. */
+  private held = false
+  private paused = false
+  /** The peer is gone; what was read of it is still handled. */
+  private gone = false
+  private turn = 0
+  private usedStanzas = 0
+  private usedBytes = 0
+  /** Octets read before authentication. */
+  private early = 0
+  /** Coarse clock (host.time): last octets read; when the phase began that has a deadline; our ping's time or 0. */
+  lastRead: number
+  deadline: number
+  pinged = 0
+
+  constructor(host: Host, makeLink: (events: LinkEvents) => Link) {
+    this.host = host
+    this.framer = new Framer(this, host.limits.unauthenticated)
+    this.login = { header: null, username: null, exchange: null, attempts: 0, busy: false }
+    this.lastRead = host.time()
+    this.deadline = this.lastRead + host.settings.authTimeout * 1000
+    this.link = makeLink(this)
+    this.framing = this.link.kind === 'tcp' ? DOCUMENT : FRAMES
+    if (this.link.kind === 'websocket') this.framer.fragments()
+  }
+
+  // LinkEvents
+
+  data(chunk: Buffer): void {
+    if (this.phase === 'closing' || this.phase === 'over') return
+    this.lastRead = this.host.time()
+    this.pinged = 0
+    if (!this.authenticated) {
+      this.early += chunk.length
+      if (this.early > this.host.limits.early) {
+        this.fail(new StreamError('policy-violation', 'too much before authentication'))
+        return
+      }
+    }
+    this.guarded(() => this.framer.write(chunk))
+    // held back: keep a little, then stop reading
+    if (this.framer.waiting > this.host.settings.turnBytes) this.pause()
+  }
+
+  closed(): void {
+    this.gone = true
+    if (!this.held) this.finish()
+  }
+
+  // FramerSink
+
+  header(header: Header): void {
+    acceptHeader(this, header)
+  }
+
+  element(frame: Frame): boolean {
+    const { session } = this
+    if (this.phase === 'closing' || this.phase === 'over') return false
+    if (session === null) return this.wait(negotiate(this, frame))
+    if (frame.kind === '') return this.nonza(frame)
+    // RFC 6120 §8.1.2.1: `from` may be one's own full or bare JID. Clients send either (or none)
+    if (frame.from !== '' && frame.from !== session.jid.full && frame.from !== session.jid.bare && !this.host.sameAddress(frame.from, session.jid)) {
+      throw new StreamError('invalid-from')
+    }
+    const ending = this.host.router.fromClient(session, frame as Stanza)
+    if (ending instanceof Promise) return this.wait(ending)
+    return this.mayGoOn(frame.xml.length)
+  }
+
+  end(): void {
+    // RFC 6120 §4.4: they closed their stream; we close ours, everything before is handled
+    this.close(null)
+  }
+
+  // Outlet
+
+  write(octets: string, declared: boolean): boolean {
+    if (this.phase === 'closing' || this.phase === 'over' || this.gone) return false
+    if (this.link.buffered() + octets.length > this.host.settings.writeBufferBytes) {
+      // The reader is too slow. It cannot be told, its buffer is full; what it did not read is lost with the session
+      this.host.log.warn({ jid: this.session?.jid.full, bytes: this.link.buffered() }, 'connection closed: it does not read what it is sent')
+      this.drop()
+      return false
+    }
+    this.link.send(octets, declared)
+    return true
+  }
+
+  flushed(): Promise<boolean> {
+    return this.link.flushed()
+  }
+
+  /** End the stream: with an error, or (null) as agreed (RFC 6120 §4.4, §4.9). */
+  close(error: StreamError | null): void {
+    if (this.phase === 'closing' || this.phase === 'over') return
+    if (error !== null && !this.headerSent) this.openStream(this.host.defaultDomain, '') // RFC 6120 §4.9.1.2
+    if (error !== null) this.link.send(this.framing.error(error), true)
+    if (this.headerSent) this.link.send(this.framing.close(), true)
+    this.phase = 'closing'
+    this.deadline = this.host.time() + CLOSING
+    this.framer.discard()
+    if (!this.held) this.leave()
+    this.link.end()
+  }
+
+  // For negotiation
+
+  openStream(from: string, to: string): void {
+    this.headerSent = true
+    this.link.send(this.framing.open({ id: randomBytes(12).toString('hex'), from, to }), true)
+  }
+
+  sendFeatures(inner: string): void {
+    this.link.send(this.framing.features(inner), true)
+  }
+
+  send(octets: string): void {
+    this.link.send(octets, true)
+  }
+
+  opened(): void {
+    if (this.phase === 'opening') this.phase = 'negotiating'
+  }
+
+  /** A new stream follows on the same connection (RFC 6120 §6.3.2). */
+  restart(): void {
+    this.phase = 'opening'
+    this.headerSent = false
+    if (this.link.kind === 'tcp') this.framer.restart()
+  }
+
+  /** The same stream anew inside TLS (RFC 6120 §5.4.3.3): nothing that came in clear counts any more. */
+  secure(context: SecureContext): void {
+    if (this.phase === 'over' || this.gone) return
+    this.framer.discard()
+    this.framer.restart()
+    this.phase = 'opening'
+    this.headerSent = false
+    ;(this.link as TcpLink).startTls(context)
+  }
+
+  /** SASL succeeded: the account is known, limits are those of a user. */
+  authenticate(): void {
+    this.authenticated = true
+    this.framer.setLimits(this.host.limits.authenticated)
+    this.host.gate.authenticated(this.link.address)
+  }
+
+  bind(session: Session): void {
+    this.session = session
+    this.login = null
+    if (this.phase === 'over' || this.phase === 'closing') {
+      this.leave()
+      return
+    }
+    this.phase = 'bound'
+    this.deadline = 0
+  }
+
+  // The rest
+
+  private nonza(frame: Frame): boolean {
+    if (frame.ns === NS.sm && frame.name === 'enable') {
+      // XEP-0198 §3: not built yet, and said so, instead of silence
+      this.send(`<failed xmlns='${NS.sm}'><feature-not-implemented xmlns='${NS.stanzas}'/></failed>`)
+      return true
+    }
+    if (frame.ns === NS.framing && frame.name === 'close') {
+      this.end()
+      return true
+    }
+    throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not understood here`) // RFC 6120 §4.9.3.24
+  }
+
+  /** True while this connection's share of the turn lasts. */
+  private mayGoOn(bytes: number): boolean {
+    if (this.turn !== turn.number) {
+      this.turn = turn.number
+      this.usedStanzas = this.usedBytes = 0
+    }
+    this.usedBytes += bytes
+    if (++this.usedStanzas < this.host.settings.turnStanzas && this.usedBytes < this.host.settings.turnBytes) return true
+    this.usedStanzas = this.usedBytes = 0
+    this.held = true
+    this.pause()
+    setImmediate(() => this.goOn())
+    return false
+  }
+
+  private wait(work: boolean | Promise<unknown>): boolean {
+    if (typeof work === 'boolean') return work
+    this.held = true
+    work.then(() => this.goOn(), (error: unknown) => {
+      this.held = false
+      this.fail(error)
+    })
+    return false
+  }
+
+  private goOn(): void {
+    this.held = false
+    if (this.phase === 'closing') this.leave()
+    else if (this.phase !== 'over') this.guarded(() => this.framer.resume())
+    if (this.held) return
+    if (this.gone) this.finish()
+    else if (this.paused && this.phase !== 'over') {
+      this.paused = false
+      this.link.resume()
+    }
+  }
+
+  private pause(): void {
+    if (this.paused || this.phase === 'closing') return
+    this.paused = true
+    this.link.pause()
+  }
+
+  private guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (error instanceof StreamError) {
+      this.host.log.debug({ address: this.link.address, condition: error.condition, reason: error.message }, 'stream error')
+      this.close(error)
+    } else {
+      this.host.log.error({ err: error }, 'a stream failed')
+      this.close(new StreamError('internal-server-error'))
+    }
+  }
+
+  /** No goodbye is possible any more. */
+  drop(): void {
+    this.finish()
+    this.link.destroy()
+  }
+
+  /** The session is over, whatever becomes of the socket. */
+  private leave(): void {
+    const { session } = this
+    if (session === null || !session.open) return
+    session.open = false
+    this.host.sessionOver(session)
+  }
+
+  private finish(): void {
+    if (this.phase === 'over') return
+    this.phase = 'over'
+    this.leave()
+    this.host.gate.closed(this.link.address, this.authenticated)
+    this.host.connections.delete(this)
+  }
+
+  /** Called about once a second: deadlines and silent peers. */
+  tick(now: number): void {
+    const { pingAfter, deadAfter } = this.host.settings
+    if (this.deadline !== 0 && now > this.deadline) {
+      if (this.phase === 'closing') this.drop()
+      else this.close(new StreamError('connection-timeout', 'not logged in in time')) // RFC 6120 §4.9.3.4
+    } else if (this.phase === 'bound' && this.session !== null) {
+      if (this.pinged !== 0 && now - this.pinged > deadAfter * 1000) {
+        this.close(new StreamError('connection-timeout', 'no answer to a ping'))
+      } else if (this.pinged === 0 && now - this.lastRead > pingAfter * 1000) {
+        // RFC 6120 §4.6.1; any octet that comes back shows that the peer lives
+        this.pinged = now
+        const { jid } = this.session
+        this.host.ping(this, jid)
+      }
+    }
+  }
+}
+
+/** ms that a peer has to close its side after we said goodbye. */
+const CLOSING = 5000

@@ -1,0 +1,57 @@
+// Listeners for clients over TCP: with STARTTLS (RFC 6120 §5) and with TLS from the first byte (XEP-0368).
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import { UsageError } from '../base/errors.js'
+import { Connection } from './connection.js'
+import type { Host } from './host.js'
+import { plainAddress, tcpLink } from './link.js'
+
+export interface Listener {
+  readonly port: number
+  /** Take no more connections. Those there are stay. */
+  close(): Promise<void>
+}
+
+/** Listen, or say why not in words that help. */
+export const listen = (server: Server, port: number, host: string, what: string): Promise<number> => new Promise((resolve, reject) => {
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    const why = error.code === 'EADDRINUSE' ? 'it is in use: stop the other program, or choose another port (0: any free one)'
+      : error.code === 'EACCES' ? 'that is not allowed to this user; ports below 1024 need rights'
+        : error.message
+    reject(new UsageError(`cannot listen on ${host} port ${port} (${what}): ${why}`, { cause: error }))
+  })
+  // many clients come at once after a restart
+  server.listen({ port, host, backlog: 4096 }, () => resolve((server.address() as AddressInfo).port))
+})
+
+/** Take a socket in, if the gate lets it. */
+const welcome = (host: Host, socket: Socket, tls = false): void => {
+  socket.setNoDelay(true)
+  if (!host.gate.arrive(plainAddress(socket.remoteAddress))) {
+    socket.destroy()
+    return
+  }
+  const connection = new Connection(host, (events) => tcpLink(socket, events))
+  host.connections.add(connection)
+  if (tls) connection.secure(host.tls() as SecureContext)
+}
+
+export const listenTcp = async (host: Host, port: number, address: string): Promise<Listener> => {
+  const server = createServer((socket) => welcome(host, socket))
+  const bound = await listen(server, port, address, 'c2s_port')
+  return { port: bound, close: () => closing(server) }
+}
+
+/** TLS from the first byte: the same connection, with the handshake before the stream instead of in it. */
+export const listenTls = async (host: Host, port: number, address: string): Promise<Listener> => {
+  const server = createServer((socket) => welcome(host, socket, true))
+  const bound = await listen(server, port, address, 'c2s_tls_port')
+  return { port: bound, close: () => closing(server) }
+}
+
+const closing = (server: Server): Promise<void> => {
+  // does not wait for connections: the caller closes those
+  server.close()
+  return Promise.resolve()
+}

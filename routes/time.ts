@@ -1,0 +1,15 @@
+// XEP-0202: Entity Time. A server's users live anywhere, so it tells UTC.
+import { createElement as el } from 'ltx'
+import type { Route } from '../lib/core/route.js'
+
+const NS = 'urn:xmpp:time'
+
+export const time: Route = {
+  name: 'time',
+  spec: 'XEP-0202 2.0',
+  features: [NS],
+  iq: [{
+    type: 'get', to: 'server', ns: NS, name: 'time',
+    answer: (_request, { now }) => el('time', { xmlns: NS }, el('tzo', {}, 'Z'), el('utc', {}, now().toISOString())),
+  }],
+}
