@@ -31,9 +31,8 @@ import { listenTcp, listenTls } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
 import { WEBSOCKET_PATH, webSocketEntrance } from './net/websocket.js'
 import { credentialsOf } from './store/accounts.js'
-import { openDatabase } from './store/db.js'
 import type { Database } from './store/db.js'
-import { registerNode, signOff } from './store/node.js'
+import { RENEW, registerNode, renew, signOff } from './store/node.js'
 import { offlineStore } from './store/offline.js'
 import { presenceStore } from './store/presence.js'
 import { applySchema } from './store/schema.js'
@@ -57,8 +56,10 @@ export interface ServerOptions {
   readonly settings: Settings
   readonly routes: readonly Route[]
   readonly log: Logger
+  /** Opened by the caller, who holds the lock on its folder; `stop` closes it. */
+  readonly db: Database
   /** Certificate and key; null: no TLS at all (tests). */
-  readonly tls: TlsFiles | null
+  readonly tls: Pick<TlsFiles, 'cert' | 'key'> | null
   readonly node: string
   /** Other nodes; none yet. */
   readonly bus?: Bus
@@ -97,16 +98,19 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
 }
 
 const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): Promise<Server> => {
-  const { settings, routes, log, bus = ALONE, clock = SYSTEM_CLOCK } = options
+  const { settings, routes, log, db, bus = ALONE, clock = SYSTEM_CLOCK } = options
   const domains = new Set(settings.domain.map((d) => prepDomain(d) ?? d))
   const defaultDomain = [...domains][0] as string
 
   const dispatch = compile(routes)
-  const db = await openDatabase({ url: settings.databaseUrl, data: settings.data, connections: settings.dbConnections })
   undo.push(() => db.close())
   await applySchema(db)
   const node = await registerNode(db, options.node)
   undo.push(() => signOff(db, node))
+  const lease = setInterval(() => {
+    renew(db, node).catch((err: unknown) => log.warn({ err }, 'the lease could not be renewed'))
+  }, RENEW)
+  undo.push(() => Promise.resolve(clearInterval(lease)))
 
   const counters = makeCounters()
   const jid = jidParser()
@@ -246,6 +250,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       while (connections.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
       for (const connection of connections) connection.drop()
       clearInterval(ticker)
+      clearInterval(lease)
       await rows.idle(settings.stopTimeout * 1000)
       await signOff(db, node)
       await db.close()

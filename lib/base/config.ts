@@ -2,19 +2,26 @@
 // environment variable JIDWAY_C2S_PORT, the key c2s_port in jidway.toml, settings.c2sPort in the code and its line in
 // README (design.md §5). Nothing is fetched here: routes/main.ts passes the environment in.
 import { UsageError } from './errors.js'
+import { parseJid, prepDomain } from './jid.js'
 import { nearest } from './nearest.js'
 import { choice, int, list, maskUrl, maybe, onOff, path, perDomain, port, row, text, url } from './setting.js'
 import type { Row } from './setting.js'
 
-const domainName = (entry: string): string | null => (/[\s@/<>&'"\\:]/.test(entry) ? 'is no domain name' : null)
-const bareJid = (entry: string): string | null => (/^[^@/\s]+@[^@/\s]+$/.test(entry) ? null : 'is no account like romeo@example.org')
+const bareJid = (entry: string): string | null => {
+  try {
+    const { bare, local, resource } = parseJid(entry)
+    return local === '' || resource !== '' ? null : bare
+  } catch {
+    return null
+  }
+}
 
 const MIB = 1024 ** 2
 
 /** The table, by group. Order is the order in README and in `--help`. */
 export const GROUPS = {
   'Where it runs': {
-    domain: row(list('domains, comma-separated', domainName, 1), ['localhost'], 'the domains served'),
+    domain: row(list('domains, comma-separated', prepDomain, 1), ['localhost'], 'the domains served'),
     data: row(path, './data', 'folder for the embedded database, certificates, node id and control socket'),
     database_url: row(maybe(url('postgres', 'postgresql')), null, 'Postgres to use instead of the embedded database', { env: 'DATABASE_URL' }),
     nats_url: row(maybe(url('nats', 'tls', 'ws', 'wss')), null, 'NATS that connects the nodes of a cluster', { env: 'NATS_URL', inEffect: [null] }),
@@ -33,14 +40,14 @@ export const GROUPS = {
   },
   'Who may do what': {
     registration: row(choice('closed', 'open', 'invite'), 'closed', 'who may create an account from a client', { inEffect: ['closed'] }),
-    admin: row(list('JIDs, comma-separated', bareJid), [], 'accounts with admin rights', { inEffect: false }),
+    admin: row(list('accounts like romeo@example.org, comma-separated', bareJid), [], 'accounts with admin rights', { inEffect: false }),
     channel_binding: row(choice('strict', 'lenient', 'off'), 'strict', 'SCRAM-PLUS: offered and enforced, offered, not offered (RFC 5802 §6)'),
     insecure_loopback: row(onOff, false, 'log-ins without TLS from this machine; for tests and load tools only'),
     demo: row(onOff, false, 'accounts demo1 and demo2 with fixed, public passwords; for trying out only'),
     resource_conflict: row(choice('replace', 'reject', 'rename'), 'replace', 'a resource bound twice: the old session ends, the new is refused, or renamed (RFC 6120 §7.7.2.2)'),
   },
   'What is kept': {
-    durability: row(perDomain('durable', 'routed'), { '*': 'durable' }, 'what an acknowledgement means: committed, or only routed', { inEffect: false }),
+    durability: row(perDomain(prepDomain, 'durable', 'routed'), { '*': 'durable' }, 'what an acknowledgement means: committed, or only routed', { inEffect: false }),
     archive: row(choice('always', 'roster', 'off'), 'always', 'which messages are archived (XEP-0313)', { inEffect: false }),
     offline_max_messages: row(int('count', 0, 1_000_000), 10_000, 'messages waiting for one account'),
     offline_max_bytes: row(int('bytes', 0, 16 * 1024 * MIB), 50 * MIB, 'their size together'),
@@ -95,7 +102,7 @@ type Camel<K extends string> = K extends `${infer A}_${infer B}` ? `${A}${Capita
 type ValueOf<R> = R extends Row<infer T> ? T : never
 
 /** The name of a setting as in jidway.toml. */
-export type Key = keyof Table & string
+export type Key = keyof Table
 
 /** The values in force. Sizes are bytes, times seconds; a port that is off and a value that is not set are null. */
 export type Settings = { readonly [K in Key as Camel<K>]: ValueOf<Table[K]> }
@@ -143,7 +150,8 @@ export interface SettingSources {
 export const readSettings = (given: SettingSources): { readonly settings: Settings; readonly sources: Sources } => {
   const { flags = {}, env = {}, toml = {}, tomlName = 'jidway.toml' } = given
   refuseUnknown(Object.keys(flags).map(name => `--${name}`), ENTRIES.map(entry => entry.flag), 'option')
-  refuseUnknown(Object.keys(env).filter(name => name.startsWith('JIDWAY_')), ENTRIES.map(entry => entry.env), 'environment variable')
+  // JIDWAY_TEST_* are the test suite's own (which Postgres to test on); a server that it starts inherits them
+  refuseUnknown(Object.keys(env).filter(name => name.startsWith('JIDWAY_') && !name.startsWith('JIDWAY_TEST_')), ENTRIES.map(entry => entry.env), 'environment variable')
   refuseUnknown(Object.keys(toml), ENTRIES.map(entry => entry.key), `key in ${tomlName}`)
   const settings: Record<string, unknown> = {}
   const sources: Record<string, string> = {}

@@ -127,15 +127,16 @@ const show = (value: number, units: Readonly<Record<string, number>>): string =>
   return `${value / factor} ${name}`.trim()
 }
 
-/** Comma-separated; `check` completes "must be …" for one entry, or returns null. */
-export const list = (words: string, check: (entry: string) => string | null, least = 0): Type<readonly string[]> => ({
+/** Comma-separated. `take` normalises one entry, or answers null where it is none. */
+export const list = (words: string, take: (entry: string) => string | null, least = 0): Type<readonly string[]> => ({
   words,
   read: written => {
-    const entries = written.split(',').map(entry => entry.trim()).filter(entry => entry !== '')
-    for (const [i, entry] of entries.entries()) {
-      const complaint = check(entry)
-      if (complaint !== null) throw wrong(`${words} ('${entry}' ${complaint})`)
-      if (entries.indexOf(entry) !== i) throw wrong(`${words} ('${entry}' is there twice)`)
+    const entries: string[] = []
+    for (const entry of written.split(',').map(part => part.trim()).filter(part => part !== '')) {
+      const taken = take(entry)
+      if (taken === null) throw wrong(`${words} ('${entry}' is none)`)
+      if (entries.includes(taken)) throw wrong(`${words} ('${entry}' is there twice)`)
+      entries.push(taken)
     }
     if (entries.length < least) throw wrong(words)
     return entries
@@ -144,17 +145,17 @@ export const list = (words: string, check: (entry: string) => string | null, lea
 })
 
 /** One value for all domains, or `a.example=routed,b.example=durable`; '*' is every other domain. */
-export const perDomain = <const T extends string>(...values: readonly T[]): Type<Readonly<Record<string, T>>> => {
+export const perDomain = <const T extends string>(take: (domain: string) => string | null, ...values: readonly T[]): Type<Readonly<Record<string, T>>> => {
   const one = choice(...values)
   const words = `${one.words}; or by domain: a.example=${values[0]!},…`
   return {
     words,
     read: written => {
-      const result: Record<string, T> = {}
+      const result: Record<string, T> = Object.create(null) as Record<string, T>
       for (const entry of written.split(',').map(part => part.trim())) {
         const at = entry.lastIndexOf('=')
-        const domain = at < 0 ? '*' : entry.slice(0, at)
-        if (domain === '' || Object.hasOwn(result, domain)) throw wrong(words)
+        const domain = at < 0 || entry.slice(0, at) === '*' ? '*' : take(entry.slice(0, at))
+        if (domain === null || Object.hasOwn(result, domain)) throw wrong(words)
         result[domain] = one.read(entry.slice(at + 1))
       }
       return result

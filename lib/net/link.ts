@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { SecureContext } from 'node:tls'
-import { soon } from './turn.js'
+import { soon, waits } from './turn.js'
 
 export interface Link {
   readonly kind: 'tcp' | 'websocket'
@@ -76,6 +76,7 @@ export const tcpLink = (first: Socket, events: LinkEvents): TcpLink => {
       if (closed) return
       if (out === '') soon(link)
       out += octets
+      waits(octets.length)
     },
     flush: () => {
       if (out === '' || closed) return

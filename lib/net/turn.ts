@@ -10,13 +10,25 @@ export const turn = { number: 1 }
 
 let waiting: Flushable[] = []
 let scheduled = false
+let queued = 0
+
+/**
+ * Octets that may wait for the end of the turn, over all connections. Beyond it they are written at once: what waits
+ * longer than the youngest generation of the heap is copied by every collection (measured: 2,000 busy clients, a third).
+ */
+const MOST = 512 * 1024
 
 const run = (): void => {
-  scheduled = false
-  turn.number++
+  queued = 0
   const now = waiting
   waiting = []
   for (let i = 0; i < now.length; i++) (now[i] as Flushable).flush()
+}
+
+const end = (): void => {
+  scheduled = false
+  turn.number++
+  run()
 }
 
 /** Call `flush` at the end of this turn. The caller makes sure to ask only once a turn. */
@@ -24,5 +36,11 @@ export const soon = (who: Flushable): void => {
   waiting.push(who)
   if (scheduled) return
   scheduled = true
-  setImmediate(run)
+  setImmediate(end)
+}
+
+/** So many octets more wait for the end of this turn. */
+export const waits = (octets: number): void => {
+  queued += octets
+  if (queued > MOST) run()
 }

@@ -2,19 +2,20 @@
 // inside, names of the root and of its children without prefix (design.md §3). Nearly all stanzas are in it as they come.
 import type { Frame } from '../base/stanza.js'
 import { NS } from '../base/namespaces.js'
-import { escapeAttribute, serialize } from './writer.js'
+import { toOctets } from '../base/octets.js'
+import type { Surroundings } from './namespaces.js'
 import { treeOf, withoutPrefixes } from './tree.js'
+import { escapeAttribute, serialize } from './writer.js'
 
 /**
- * @param inherited prefixes that the element takes from the stream header, declared there as in `namespaces`
+ * @param inherited prefixes that the element takes from the stream header, declared there as in `around`
  * @param rebuild the root or a child is written with a prefix
+ * @param limit octets that the declarations written instead of prefixes may take; beyond it StreamError policy-violation
  * @returns octets, to be framed anew
  */
-export const canonical = (frame: Frame, inherited: ReadonlySet<string> | null, namespaces: ReadonlyMap<string, string>, rebuild: boolean): string => {
+export const canonical = (frame: Frame, inherited: ReadonlySet<string> | null, around: Surroundings, rebuild: boolean, limit: number): string => {
   let declarations = ''
-  for (const prefix of inherited ?? []) declarations += ` xmlns:${prefix}='${escapeAttribute(namespaces.get(prefix) ?? '')}'`
+  for (const prefix of inherited ?? []) declarations += ` xmlns:${toOctets(prefix)}='${escapeAttribute(around.namespaces.get(prefix) ?? '')}'`
   const xml = frame.xml.slice(0, frame.nameEnd) + declarations + frame.xml.slice(frame.nameEnd)
-  if (!rebuild) return xml
-  const scope = new Map([['', namespaces.get('') ?? NS.client]])
-  return serialize(withoutPrefixes(treeOf(xml), NS.client, scope))
+  return rebuild ? serialize(withoutPrefixes(treeOf(xml), NS.client, around.defaultNs, limit)) : xml
 }

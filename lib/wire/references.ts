@@ -3,7 +3,7 @@
 import { StreamError } from '../base/errors.js'
 import { toText } from '../base/octets.js'
 import { codePoint, isChar, isNameChar, isNameStart, NAME, utf8Length } from './characters.js'
-import { badOctets, notWellFormed } from './violations.js'
+import { badOctets, notWellFormed, unexpected } from './violations.js'
 
 /** The longest reference taken, ';' not counted: an incomplete one is read again with every byte that comes. */
 const LONGEST = 32
@@ -22,10 +22,11 @@ const meaning = (name: string): number | undefined => {
 
 /** Check the reference whose '&' is at `pos`. Returns the offset behind its ';', or -1 when it is not complete yet. */
 export const checkReference = (buf: Buffer, pos: number, end: number): number => {
-  const limit = Math.min(end, pos + 1 + LONGEST)
+  const furthest = pos + 2 + LONGEST
+  const limit = Math.min(end, furthest)
   let p = pos + 1
   while (p < limit && buf[p] !== 0x3b) p++
-  if (p === limit) return incomplete(buf, pos, limit, p - pos > LONGEST)
+  if (p === limit) return incomplete(buf, pos, limit, p === furthest)
   const code = meaning(buf.latin1Slice(pos + 1, p))
   if (code === undefined) return incomplete(buf, pos, p + 1, false)
   // XML 1.0 §4.1, WFC "Legal Character"
@@ -48,7 +49,7 @@ const incomplete = (buf: Buffer, pos: number, end: number, long: boolean): numbe
       const code = codePoint(buf, p, n)
       if (p === pos + 1 ? !isNameStart(code) : !isNameChar(code)) throw notWellFormed('bad reference')
       p += n
-    } else if (kind === 0 || (p === pos + 1 && kind === 2)) throw notWellFormed('bad reference')
+    } else if (kind === 0 || kind === 3 || (p === pos + 1 && kind === 2)) throw notWellFormed('bad reference') // XML Names 1.0 §7: no colon
     else p++
   }
   if (long) throw undeclared() // no predefined entity has so long a name
@@ -63,7 +64,7 @@ const numeric = (buf: Buffer, start: number, end: number, long: boolean): number
   for (let p = hex ? start + 1 : start; p < end; p++) {
     const c = buf[p] as number
     const digit = (c >= 0x30 && c <= 0x39) || (hex && ((c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66)))
-    if (!digit) throw notWellFormed('bad character reference')
+    if (!digit) return unexpected(buf, p, end, 0, 'bad character reference')
   }
   if (long) throw new StreamError('policy-violation', `a character reference of more than ${LONGEST} characters`)
   return -1

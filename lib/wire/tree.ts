@@ -1,32 +1,63 @@
 // The tree of a stanza, for features that must look inside. ltx is lenient (it swallows comments, takes wrong end tags), so
-// it only ever sees octets that the framer has passed.
+// it only ever sees octets that the framer has passed; and what it does not do of XML is done before it reads.
 import { Element, parse } from 'ltx'
+import { NS } from '../base/namespaces.js'
 import { toText } from '../base/octets.js'
+import { overLimit } from './violations.js'
 
-/** Parse one whole element that the framer has passed. */
-export const treeOf = (octets: string): Element => parse(toText(octets)) as Element
+const CDATA = /<!\[CDATA\[([^]*?)\]\]>/g
+/** A tag; '<' stands nowhere else once there is no CDATA. */
+const TAG = /<(?:[^"'>]|"[^"]*"|'[^']*')*>/g
+
+/** CDATA sections as text (ltx loses the text behind one), line breaks and white space in values as XML 1.0 §2.11, §3.3.3 say. */
+const normalized = (octets: string): string => {
+  let xml = octets.includes('\r') ? octets.replace(/\r\n?/g, '\n') : octets
+  if (xml.includes('<![CDATA[')) {
+    xml = xml.replace(CDATA, (_, text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;'))
+  }
+  if (/[\t\n]/.test(xml)) xml = xml.replace(TAG, (tag) => tag.replace(/[\t\n]/g, ' '))
+  return xml
+}
+
+/** Parse one whole element that the framer has passed. Names and values are text, not octets. */
+export const treeOf = (octets: string): Element => parse(toText(normalized(octets))) as Element
 
 /**
  * The same content without prefixes on element names: every element declares the namespace that it is in where that
  * differs from its parent's. Clients match names, and an element so written stands by itself.
  * @param outer the default namespace around the result; the root declares its own where it differs
+ * @param defaultNs the default namespace around `element`
+ * @param limit octets that those declarations may take: each child may repeat a long one. Throws StreamError beyond it
  */
-export const withoutPrefixes = (element: Element, outer: string, scope: ReadonlyMap<string, string> = new Map()): Element => {
-  let inside = scope
-  for (const [name, value] of Object.entries(element.attrs)) {
-    if (name === 'xmlns' || name.startsWith('xmlns:')) {
-      if (inside === scope) inside = new Map(scope)
-      ;(inside as Map<string, string>).set(name === 'xmlns' ? '' : name.slice(6), String(value))
+export const withoutPrefixes = (element: Element, outer: string, defaultNs: string, limit = Infinity): Element => {
+  let left = limit
+
+  const copyOf = (original: Element, outside: string, scope: ReadonlyMap<string, string>): Element => {
+    const inside = withDeclarations(original, scope)
+    const colon = original.name.indexOf(':')
+    const prefix = colon < 0 ? '' : original.name.slice(0, colon)
+    // The xml prefix stays: its namespace cannot be declared as default (XML Names 1.0 §3)
+    const ns = prefix === 'xml' ? outside : inside.get(prefix) ?? ''
+    const attrs: Record<string, string> = {}
+    if (ns !== outside) {
+      attrs['xmlns'] = ns
+      left -= ns.length
+      if (left < 0) throw overLimit(`more than ${limit} bytes of namespaces in one element`)
     }
+    for (const [name, value] of Object.entries(original.attrs)) if (name !== 'xmlns') attrs[name] = String(value)
+    const copy = new Element(prefix === 'xml' ? original.name : original.name.slice(colon + 1), attrs)
+    for (const child of original.children) copy.append(typeof child === 'string' ? child : copyOf(child as Element, ns, inside))
+    return copy
   }
-  const colon = element.name.indexOf(':')
-  const ns = inside.get(colon < 0 ? '' : element.name.slice(0, colon)) ?? ''
-  const attrs: Record<string, string> = {}
-  if (ns !== outer) attrs['xmlns'] = ns
-  for (const [name, value] of Object.entries(element.attrs)) if (name !== 'xmlns') attrs[name] = String(value)
-  const copy = new Element(element.name.slice(colon + 1), attrs)
-  for (const child of element.children) {
-    copy.append(typeof child === 'string' ? child : withoutPrefixes(child as Element, ns, inside))
+  return copyOf(element, outer, new Map([['', defaultNs], ['xml', NS.xml]]))
+}
+
+const withDeclarations = (element: Element, scope: ReadonlyMap<string, string>): ReadonlyMap<string, string> => {
+  let inside: Map<string, string> | null = null
+  for (const [name, value] of Object.entries(element.attrs)) {
+    if (name !== 'xmlns' && !name.startsWith('xmlns:')) continue
+    inside ??= new Map(scope)
+    inside.set(name === 'xmlns' ? '' : name.slice(6), String(value))
   }
-  return copy
+  return inside ?? scope
 }

@@ -1,9 +1,12 @@
 // What the framer says when a stream breaks a rule of XML: the conditions of RFC 6120 §4.9.3.
 import { StreamError } from '../base/errors.js'
-import { NAME, NOT_UTF8 } from './characters.js'
+import { NOT_UTF8, utf8Length } from './characters.js'
 
 /** RFC 6120 §4.9.3.13, §11.3: XML 1.0 or XML Names 1.0 is broken. */
 export const notWellFormed = (text: string): StreamError => new StreamError('not-well-formed', text)
+
+/** RFC 6120 §4.9.3.1: what cannot be processed, though it is well-formed. */
+export const badFormat = (text: string): StreamError => new StreamError('bad-format', text)
 
 /** RFC 6120 §4.9.3.14: one of our limits is exceeded. */
 export const overLimit = (text: string): StreamError => new StreamError('policy-violation', text)
@@ -15,10 +18,19 @@ export const notUtf8 = (): StreamError => new StreamError('unsupported-encoding'
 export const badOctets = (verdict: number): StreamError =>
   verdict === NOT_UTF8 ? notUtf8() : notWellFormed('a character that XML does not have')
 
-/** '<?…' or '<!…' at `pos` that is no CDATA section. RFC 6120 §11.1: comments, DTDs, processing instructions are restricted. */
-export const badMarkup = (buf: Buffer, pos: number, end: number): StreamError => {
-  const c = pos + 2 < end ? buf[pos + 2] as number : 0
-  return buf[pos + 1] === 0x3f || c === 0x2d || NAME[c] === 1
-    ? new StreamError('restricted-xml', 'comments, DTDs and processing instructions are not allowed')
-    : notWellFormed('bad markup')
+/** RFC 6120 §11.1: comments, DTDs and processing instructions may not stand in a stream. */
+export const restricted = (): StreamError =>
+  new StreamError('restricted-xml', 'comments, DTDs and processing instructions are not allowed')
+
+/**
+ * What stands at `p` may not stand there. Octets that are no UTF-8 at all are the worse violation; where that cannot be told
+ * yet, the token at `pos` waits (returns `~pos`), so that the verdict does not depend on how the input was cut.
+ */
+export const unexpected = (buf: Buffer, p: number, end: number, pos: number, text: string): number => {
+  if ((buf[p] as number) >= 0x80) {
+    const n = utf8Length(buf, p, end)
+    if (n < 0) throw badOctets(n)
+    if (n === 0) return ~pos
+  }
+  throw notWellFormed(text)
 }

@@ -52,8 +52,8 @@ t.test('an unknown name stops the start and the nearest known one is told', asyn
   t.match(refusal({ toml: Object.fromEntries([['__proto__x', 1]]) }), /unknown key/)
 })
 
-t.test('variables of other programs are none of our business', async t => {
-  t.equal(readSettings({ env: { PATH: '/bin', JIDWAY: '/x', C2S_PORT: '1' } }).settings.c2sPort, 5222)
+t.test('variables of other programs, and of the test suite, are no settings', async t => {
+  t.equal(readSettings({ env: { PATH: '/bin', JIDWAY: '/x', C2S_PORT: '1', JIDWAY_TEST_DATABASE_URL: 'x' } }).settings.c2sPort, 5222)
 })
 
 t.test('a bad value is refused with value, source and range', async t => {
@@ -72,6 +72,9 @@ t.test('a bad value is refused with value, source and range', async t => {
     { flags: { 'insecure-loopback': 'maybe' } },
     { flags: { domain: '' } },
     { flags: { domain: 'a b' } },
+    { flags: { domain: 'a.example,A.example' } },
+    { flags: { admin: 'romeo@localhost/balcony' } },
+    { flags: { durability: 'a b=routed' } },
     { flags: { domain: 'a.example,a.example' } },
     { flags: { host: '' } },
     { flags: { admin: 'romeo' } },
@@ -111,6 +114,7 @@ t.test('an empty port is off, 0 is any free port', async t => {
 
 t.test('a list is written with commas, or as a list in the file', async t => {
   t.same(readSettings({ env: { JIDWAY_DOMAIN: 'a.example, b.example' } }).settings.domain, ['a.example', 'b.example'])
+  t.same(readSettings({ env: { JIDWAY_DOMAIN: 'A.Example., xn--bcher-kva.example' } }).settings.domain, ['a.example', 'bücher.example'], 'domains are normalised')
   t.same(readSettings({ toml: { domain: ['a.example', 'b.example'] } }).settings.domain, ['a.example', 'b.example'])
   t.same(readSettings({ flags: { durability: 'routed,a.example=durable' } }).settings.durability, { '*': 'routed', 'a.example': 'durable' })
 })

@@ -1,0 +1,2 @@
+/** The octets between `start` and `end` as a string. A slot holds the last string that fell into it. */
+export declare const intern: (buf: Buffer, start: number, end: number) => string;

@@ -1,0 +1,63 @@
+// Where the accounts are reached: through a running server that owns the data folder (so that it can end sessions of a
+// deleted account), else in the database itself; the embedded one only under the folder's lock.
+import type { Settings } from '../base/config.js'
+import { controlCall, controlServer } from './control.js'
+import type { Handlers } from './control-protocol.js'
+import type { Accounts, Credentials, DatabaseFacts, Deps, NewAccount, OpenPorts, Running } from './deps.js'
+
+/** What a running server tells `doctor`. */
+export interface ServerFacts {
+  readonly pid: number
+  readonly ports: OpenPorts
+  readonly database: DatabaseFacts
+}
+
+/** What a running server does for the commands. */
+export const handlersOf = (running: Running): Handlers => ({
+  'account.add': async args => running.accounts.add(args as readonly NewAccount[]),
+  'account.password': async args => {
+    const { jid, credentials } = args as NewAccount
+    return running.accounts.setPassword(jid, credentials)
+  },
+  'account.remove': async args => {
+    const done = await running.accounts.remove(args as string)
+    if (done) running.endSessions(args as string)
+    return done
+  },
+  'account.list': async args => {
+    const { after, limit } = args as { after: string; limit: number }
+    return running.accounts.list(after, limit)
+  },
+  facts: async (): Promise<ServerFacts> => ({ pid: process.pid, ports: running.ports, database: await running.facts() }),
+})
+
+/** Run `act` with the accounts, wherever they are, and leave everything as it was found. */
+export const withAccounts = async <T>(settings: Settings, deps: Deps, act: (accounts: Accounts) => Promise<T>): Promise<T> => {
+  const asked = await controlCall(settings.data, 'pid', null)
+  if (asked.running) return act(remote(settings.data))
+  const lock = settings.databaseUrl === null ? await controlServer({ data: settings.data }) : null
+  try {
+    const database = await deps.openDatabase(settings)
+    try {
+      return await act(database.accounts)
+    } finally {
+      await database.close()
+    }
+  } finally {
+    await lock?.close()
+  }
+}
+
+const remote = (data: string): Accounts => {
+  const call = async <T>(command: string, args: unknown): Promise<T> => {
+    const asked = await controlCall(data, command, args)
+    if (!asked.running) throw new Error('the running server ended in the middle of the command')
+    return asked.result as T
+  }
+  return {
+    add: accounts => call('account.add', accounts),
+    setPassword: (jid: string, credentials: Credentials) => call('account.password', { jid, credentials }),
+    remove: jid => call('account.remove', jid),
+    list: (after, limit) => call('account.list', { after, limit }),
+  }
+}
