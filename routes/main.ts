@@ -85,11 +85,12 @@ const deps: Deps = {
 }
 
 const inspect = async (settings: Settings): ReturnType<Deps['inspectDatabase']> => {
-  const [{ existsSync }, { databaseFacts }, { controlServer }] = await Promise.all([
-    import('node:fs'), import('../lib/store/facts.js'), import('../lib/cli/control.js'),
+  const [{ existsSync }, { databaseFacts }, { approach }] = await Promise.all([
+    import('node:fs'), import('../lib/store/facts.js'), import('../lib/cli/access.js'),
   ])
   if (settings.databaseUrl === null && !existsSync(`${settings.data}/pg`)) return null
-  const lock = settings.databaseUrl === null ? await controlServer({ data: settings.data }) : null
+  const lock = await approach(settings)
+  if (lock === 'server') throw new Error('a server has just been started; ask again')
   try {
     const db = await openDatabase(settings)
     try {

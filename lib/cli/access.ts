@@ -1,7 +1,10 @@
 // Where the accounts are reached: through a running server that owns the data folder (so that it can end sessions of a
 // deleted account), else in the database itself; the embedded one only under the folder's lock.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settings } from '../base/config.js'
-import { controlCall, controlServer } from './control.js'
+import { UsageError } from '../base/errors.js'
+import { controlCall, controlServer, ownerOf } from './control.js'
+import type { ControlServer } from './control.js'
 import type { Handlers } from './control-protocol.js'
 import type { Accounts, Credentials, DatabaseFacts, Deps, NewAccount, OpenPorts, Running } from './deps.js'
 
@@ -33,9 +36,8 @@ export const handlersOf = (running: Running): Handlers => ({
 
 /** Run `act` with the accounts, wherever they are, and leave everything as it was found. */
 export const withAccounts = async <T>(settings: Settings, deps: Deps, act: (accounts: Accounts) => Promise<T>): Promise<T> => {
-  const asked = await controlCall(settings.data, 'pid', null)
-  if (asked.running) return act(remote(settings.data))
-  const lock = settings.databaseUrl === null ? await controlServer({ data: settings.data }) : null
+  const access = await approach(settings)
+  if (access === 'server') return act(remote(settings.data))
   try {
     const database = await deps.openDatabase(settings)
     try {
@@ -44,9 +46,35 @@ export const withAccounts = async <T>(settings: Settings, deps: Deps, act: (acco
       await database.close()
     }
   } finally {
-    await lock?.close()
+    await access?.close()
   }
 }
+
+/** The facts of the server that runs on the data folder; null: none does. */
+export const serverFacts = async (data: string): Promise<ServerFacts | null> => {
+  if ((await ownerOf(data))?.serves !== true) return null
+  const asked = await controlCall(data, 'facts', null)
+  return asked.running ? (asked.result as ServerFacts) : null
+}
+
+/**
+ * 'server': one runs, ask it. Else the lock on the data folder where the embedded database needs one; another command that
+ * has it is waited for. Throws UsageError where it is still held after a minute.
+ */
+export const approach = async ({ data, databaseUrl }: Settings): Promise<'server' | ControlServer | null> => {
+  for (const until = performance.now() + LONGEST_WAIT; ;) {
+    if ((await ownerOf(data))?.serves === true) return 'server'
+    if (databaseUrl !== null) return null
+    try {
+      return await controlServer({ data, serves: false })
+    } catch (error) {
+      if (!(error instanceof UsageError) || performance.now() > until) throw error
+    }
+    await sleep(100)
+  }
+}
+
+const LONGEST_WAIT = 60_000
 
 const remote = (data: string): Accounts => {
   const call = async <T>(command: string, args: unknown): Promise<T> => {

@@ -56,9 +56,9 @@ const demo = ({ demo: accounts, demoFile, demoIsFixed }: BannerFacts): string =>
   return `Demo accounts (${note}):\n${lines.join('\n')}`
 }
 
-const howTo = ({ ports, host, domains, ca, demo: [first] }: BannerFacts): string => {
+const howTo = ({ ports, host, domains, ca, demo: [first], demoFile }: BannerFacts): string => {
   const [domain = ''] = domains
-  const jid = first?.jid ?? `you@${domain}`
+  const jid = first?.jid ?? (demoFile === null ? `you@${domain}` : 'one of these accounts')
   const port = ports.c2s ?? ports.c2sTls
   if (port === null) return ''
   const trust = ca === null ? '' : ` -CAfile ${quoted(ca)}`
@@ -69,7 +69,7 @@ const howTo = ({ ports, host, domains, ca, demo: [first] }: BannerFacts): string
     ...(ca === null ? [] : [`              it asks about the certificate: accept it, or let your system trust ${ca}`]),
     `  Raw TCP     openssl s_client -connect ${at(host, port)}${starttls} -servername ${domain}${trust} -quiet`,
     `              and type  <stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${domain}' version='1.0'>`,
-    ...(first === undefined ? [`  An account  npm exec jidway -- user add ${jid}`] : []),
+    ...(first === undefined && demoFile === null ? [`  An account  npm exec jidway -- user add ${jid}`] : []),
   ].join('\n')
 }
 

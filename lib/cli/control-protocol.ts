@@ -8,17 +8,26 @@ import { UsageError } from '../base/errors.js'
 export type Handler = (args: unknown, tell: (line: unknown) => void) => Promise<unknown>
 export type Handlers = Readonly<Record<string, Handler>>
 
+/** Who owns the folder: a server that obeys commands, or a command that will soon be over. */
+export interface Owner {
+  readonly pid: number
+  readonly serves: boolean
+}
+
 const LONGEST_LINE = 4 * 1024 * 1024
 
+/** The one command that every owner answers, with Owner. */
+export const WHO = 'who'
+
 /** The server's side of one connection. */
-export const answer = (socket: Socket, ready: () => Promise<Handlers>): void => {
+export const answer = (socket: Socket, owner: Owner, ready: () => Promise<Handlers>): void => {
   const say = (line: unknown): void => {
     if (socket.writable) socket.write(`${JSON.stringify(line)}\n`)
   }
   const obey = async (line: string): Promise<void> => {
     try {
       const { command, args } = parse(line) as { command: string; args: unknown }
-      say({ done: (await run(ready, command, args, part => say({ line: part }))) ?? null })
+      say({ done: (await run(owner, ready, command, args, part => say({ line: part }))) ?? null })
     } catch (error) {
       say({ error: error instanceof Error ? error.message : String(error), usage: error instanceof UsageError })
     }
@@ -27,8 +36,10 @@ export const answer = (socket: Socket, ready: () => Promise<Handlers>): void => 
   onLines(socket, line => void obey(line), () => socket.end())
 }
 
-const run = async (ready: () => Promise<Handlers>, command: string, args: unknown, tell: (line: unknown) => void): Promise<unknown> => {
-  if (command === 'pid') return process.pid // also while the server starts
+const run = async (
+  owner: Owner, ready: () => Promise<Handlers>, command: string, args: unknown, tell: (line: unknown) => void,
+): Promise<unknown> => {
+  if (command === WHO) return owner // also while the server starts
   const handlers = await ready()
   const handler = Object.hasOwn(handlers, command) ? handlers[command] : undefined
   if (handler === undefined) throw new UsageError(`the running server knows no command '${command}'; is it another version?`)

@@ -12,8 +12,8 @@ import type { Server, Socket } from 'node:net'
 import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../base/errors.js'
-import { answer, ask } from './control-protocol.js'
-import type { Handlers } from './control-protocol.js'
+import { answer, ask, WHO } from './control-protocol.js'
+import type { Handlers, Owner } from './control-protocol.js'
 
 export interface ControlServer {
   /** Until this is called, commands wait. */
@@ -22,16 +22,24 @@ export interface ControlServer {
   close(): Promise<void>
 }
 
+export interface ControlOptions {
+  readonly data: string
+  readonly handlers?: Handlers
+  /** false: a command that wants the folder for a moment and obeys nobody. */
+  readonly serves?: boolean
+}
+
 // sockaddr_un.sun_path has 108 bytes on Linux, 104 elsewhere, with a zero at the end
 const LONGEST_PATH = process.platform === 'linux' ? 107 : 103
 const NAME = /^control\.(\d{1,15})\.sock$/
 const ATTEMPTS = 20
+const ANSWER_TIMEOUT = 2000
 
 /**
  * Become the owner of the data folder, which is made if need be (mode 700).
  * Throws UsageError where another process owns it, or its path is too long for a socket.
  */
-export const controlServer = async ({ data, handlers }: { readonly data: string; readonly handlers?: Handlers }): Promise<ControlServer> => {
+export const controlServer = async ({ data, handlers, serves = true }: ControlOptions): Promise<ControlServer> => {
   await makeFolder(data)
   const waiting: ((handlers: Handlers) => void)[] = []
   let present = handlers ?? null
@@ -41,7 +49,7 @@ export const controlServer = async ({ data, handlers }: { readonly data: string;
   const server = createServer({ allowHalfOpen: true }, socket => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
-    answer(socket, ready)
+    answer(socket, { pid: process.pid, serves }, ready)
   })
   const name = `control.${randomBytes(8).toString('hex')}.new`
   const own = join(data, name)
@@ -61,6 +69,16 @@ export const controlServer = async ({ data, handlers }: { readonly data: string;
     },
     close: () => shut(server, sockets),
   }
+}
+
+/** Who owns the data folder; null: nobody. Throws UsageError where the owner does not answer. */
+export const ownerOf = async (data: string): Promise<Owner | null> => {
+  const found = await findOwner(data)
+  if (found === null) return null
+  const owner = await whoIs(found)
+  if (owner === 'closing') return null
+  if (owner === null) throw new UsageError(`the jidway that runs on the data folder ${resolve(data)} does not answer; is it stopped?`)
+  return owner
 }
 
 /**
@@ -112,11 +130,17 @@ const linked = async (from: string, to: string): Promise<boolean> => {
   }
 }
 
-const taken = async (data: string, owner: Socket): Promise<UsageError> => {
-  const answered = await Promise.race([ask(owner, 'pid', null, () => {}).catch(() => null), sleep(2000, null, { ref: false })])
-  owner.destroy()
-  const who = typeof answered === 'number' ? `pid ${answered}` : 'which does not answer'
+const taken = async (data: string, socket: Socket): Promise<UsageError> => {
+  const owner = await whoIs(socket)
+  const who = owner === null || owner === 'closing' ? 'which does not answer' : `pid ${owner.pid}`
   return new UsageError(`another jidway (${who}) runs on the data folder ${resolve(data)}; stop it first, or give this one another folder (--data)`)
+}
+
+/** null: it does not say. 'closing': it was there and went. */
+const whoIs = async (socket: Socket): Promise<Owner | 'closing' | null> => {
+  const said = await Promise.race([ask(socket, WHO, null, () => {}).catch(() => 'closing'), sleep(ANSWER_TIMEOUT, null, { ref: false })])
+  socket.destroy()
+  return said as Owner | 'closing' | null
 }
 
 /** A connection to the owner; null: none. */

@@ -1,6 +1,6 @@
 // `doctor`: looks at database, certificate, ports and clock, and says what to do. Each line is ok, warn or fail.
+import { serverFacts } from './access.js'
 import type { ServerFacts } from './access.js'
-import { controlCall } from './control.js'
 import { checkCertificate, checkPorts } from './doctor-network.js'
 import type { DatabaseFacts } from './deps.js'
 import { bad, ok, warn } from './finding.js'
@@ -10,8 +10,7 @@ import type { Call } from './user.js'
 /** true: nothing failed (there may be warnings). */
 export const doctor = async (call: Call): Promise<boolean> => {
   const { settings, deps, around, json } = call
-  const asked = await controlCall(settings.data, 'facts', null)
-  const server = asked.running ? (asked.result as ServerFacts) : null
+  const server = await serverFacts(settings.data)
   const findings = [
     server === null ? ok('server', 'none runs on this data folder') : ok('server', `runs with pid ${server.pid}`),
     ...(await checkDatabase(call, server)),

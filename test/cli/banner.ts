@@ -33,7 +33,8 @@ t.test('ports that are off are not told, nor what needs them', async t => {
 t.test('later starts name the file and no password', async t => {
   const text = banner({ ...FACTS, demo: [] })
   t.match(text, /Demo accounts, made at the first start: see data\/demo-accounts\.txt/)
-  t.notMatch(text, /password {2}/)
+  t.notMatch(text, /password {2}|user add/)
+  t.match(text, /log in as one of these accounts/)
 })
 
 t.test('without demo accounts it says how to make one', async t => {

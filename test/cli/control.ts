@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { UsageError } from '../../lib/base/errors.js'
-import { controlCall, controlServer } from '../../lib/cli/control.js'
+import { controlCall, controlServer, ownerOf } from '../../lib/cli/control.js'
 import type { ControlServer } from '../../lib/cli/control.js'
 
 const HOLDER = fileURLToPath(new URL(`../helpers/hold-folder${extname(import.meta.url)}`, import.meta.url))
@@ -35,8 +35,10 @@ t.test('the folder is made for its owner alone, and a second owner is refused wi
   const data = join(t.testdir({}), 'data')
   const control = await controlServer({ data, handlers: {} })
   t.equal(statSync(data).mode & 0o777, 0o700)
+  t.same(await ownerOf(data), { pid: process.pid, serves: true })
   await t.rejects(controlServer({ data }), { name: 'UsageError', message: new RegExp(`another jidway \\(pid ${process.pid}\\) runs on the data folder .*--data`) })
   await control.close()
+  t.equal(await ownerOf(data), null)
   await (await controlServer({ data })).close()
 })
 
@@ -82,6 +84,7 @@ t.test('after kill -9 the folder is free; while its owner is stopped it is not',
   t.match((await hold(data)).said, new RegExp(`another jidway \\(pid ${child.pid}\\)`))
   child.kill('SIGSTOP')
   await t.rejects(controlServer({ data }), /which does not answer/)
+  await t.rejects(ownerOf(data), { name: 'UsageError', message: /does not answer; is it stopped/ })
   child.kill('SIGKILL')
   await once(child, 'exit')
   const control = await controlServer({ data })

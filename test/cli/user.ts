@@ -1,6 +1,7 @@
 // `user …`: in the database itself, or through the server that owns the data folder.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { handlersOf } from '../../lib/cli/access.js'
 import { controlServer } from '../../lib/cli/control.js'
@@ -81,13 +82,25 @@ t.test('beside a running server everything goes through it, and a deleted accoun
   t.same(store.ended, ['romeo@localhost'])
 })
 
-t.test('two commands do not open the embedded database at the same time', async t => {
+t.test('a command waits for another that has the embedded database, and never opens it beside it', async t => {
   const store = memory()
   const data = t.testdir({})
-  const control = await controlServer({ data, handlers: {} }) // another command, in the middle of its work
-  t.match(await jidway(['user', 'list', '--data', data], depsWith(store)), { code: 2, err: /another version/ })
-  await control.close()
+  const other = await controlServer({ data, serves: false })
+  const waiting = jidway(['user', 'list', '--data', data], depsWith(store))
+  await sleep(400)
   t.equal(store.opened, 0)
+  await other.close()
+  t.match(await waiting, { code: 0, err: '' })
+  t.equal(store.opened, 1)
+})
+
+t.test('many commands at once all come to their end, one after the other', async t => {
+  const store = memory()
+  const data = t.testdir({})
+  const all = await Promise.all(Array.from({ length: 8 }, (_, i) => jidway(['user', 'add', `user${i}@localhost`, '--password', 'x', '--data', data], depsWith(store))))
+  t.same(all.map(({ code, err }) => ({ code, err })), all.map(() => ({ code: 0, err: '' })))
+  t.equal(store.kept.size, 8)
+  t.equal(store.atOnce, 1)
 })
 
 t.test('import creates every account of the file', async t => {

@@ -37,6 +37,12 @@ export interface RawClient {
 
 let ids = 0
 
+interface Tokens {
+  on(event: 'startElement', heard: (name: string, attrs: Record<string, string>) => void): void
+  on(event: 'endElement' | 'text', heard: (text: string) => void): void
+  write(text: string): void
+}
+
 export const rawClient = async (port: number, options: { tls?: ConnectionOptions; host?: string; localAddress?: string } = {}): Promise<RawClient> => {
   const { tls, host = '127.0.0.1', localAddress } = options
   const first = tls === undefined ? connectTcp({ port, host, ...(localAddress === undefined ? {} : { localAddress }) })
@@ -48,7 +54,7 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
   const elements: Element[] = []
   let unread: Element[] = []
   const waiting: { fits: (element: Element) => boolean; resolve: (element: Element) => void }[] = []
-  let parser: Parser
+  let parser: Tokens
   let over = false
   let end: () => void = () => {}
   const ended = new Promise<void>((resolve) => {
@@ -61,10 +67,11 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
     else waiting.splice(i, 1)[0]?.resolve(element)
   }
   const reset = (): void => {
-    parser = new Parser()
+    // ltx's Parser builds one whole document; the tokens under it are what a stream needs
+    parser = (new Parser() as unknown as { parser: Tokens }).parser
     let depth = 0
     let current: Element | null = null
-    parser.on('startElement', (name: string, attrs: Record<string, string>) => void build(name, attrs))
+    parser.on('startElement', (name, attrs) => build(name, attrs))
     parser.on('endElement', () => {
       depth--
       if (depth === 1 && current !== null) {
@@ -73,7 +80,7 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
       } else if (depth === 0) end()
       else current = current?.parent ?? null
     })
-    parser.on('text', (text: string) => {
+    parser.on('text', (text) => {
       if (depth > 1) current?.t(text)
     })
     const build = (name: string, attrs: Record<string, string>): void => {
@@ -85,7 +92,7 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
   }
   reset()
   const listen = (socket: Socket): void => {
-    socket.on('data', (data) => (parser as unknown as { write(text: string): void }).write(data.toString()))
+    socket.on('data', (data) => parser.write(data.toString()))
     socket.on('close', () => {
       over = true
       end()

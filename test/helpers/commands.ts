@@ -10,6 +10,8 @@ export interface Memory {
   /** How often a database was opened and closed. */
   opened: number
   closed: number
+  /** The most that were open at once. */
+  atOnce: number
   readonly ended: string[]
   reloads: number
 }
@@ -30,7 +32,7 @@ export const memory = (): Memory => {
     remove: async jid => kept.delete(jid),
     list: async (after, limit) => [...kept.keys()].toSorted().filter(jid => jid > after).slice(0, limit),
   }
-  return { kept, accounts, opened: 0, closed: 0, ended: [], reloads: 0 }
+  return { kept, accounts, opened: 0, closed: 0, atOnce: 0, ended: [], reloads: 0 }
 }
 
 export const FACTS: DatabaseFacts = {
@@ -46,6 +48,7 @@ export const depsWith = (store: Memory, more: Partial<Deps> = {}): Deps => ({
   },
   openDatabase: async () => {
     store.opened++
+    store.atOnce = Math.max(store.atOnce, store.opened - store.closed)
     return { accounts: store.accounts, close: async () => void store.closed++ }
   },
   inspectDatabase: async () => ({ ...FACTS, now: Date.now() }),

@@ -1,0 +1,204 @@
+// Every setting is one row of one table: key, type, range, default, meaning. A row gives the flag `--c2s-port`, the
+// environment variable JIDWAY_C2S_PORT, the key c2s_port in jidway.toml, settings.c2sPort in the code and its line in
+// README (design.md §5). Nothing is fetched here: routes/main.ts passes the environment in.
+import { UsageError } from './errors.js';
+import { parseJid, prepDomain } from './jid.js';
+import { nearest } from './nearest.js';
+import { choice, int, list, maskUrl, maybe, onOff, path, perDomain, port, row, text, url } from './setting.js';
+const bareJid = (entry) => {
+    try {
+        const { bare, local, resource } = parseJid(entry);
+        return local === '' || resource !== '' ? null : bare;
+    }
+    catch {
+        return null;
+    }
+};
+const MIB = 1024 ** 2;
+/** The table, by group. Order is the order in README and in `--help`. */
+export const GROUPS = {
+    'Where it runs': {
+        domain: row(list('domains, comma-separated', prepDomain, 1), ['localhost'], 'the domains served'),
+        data: row(path, './data', 'folder for the embedded database, certificates, node id and control socket'),
+        database_url: row(maybe(url('postgres', 'postgresql')), null, 'Postgres to use instead of the embedded database', { env: 'DATABASE_URL' }),
+        nats_url: row(maybe(url('nats', 'tls', 'ws', 'wss')), null, 'NATS that connects the nodes of a cluster', { env: 'NATS_URL', inEffect: [null] }),
+        node: row(maybe(text('a name')), null, 'node id', { fallbackWords: 'kept in the data folder' }),
+        host: row(text('an address'), '127.0.0.1', 'address to listen on', {
+            fallbackWords: '`127.0.0.1`; `::` once a real domain, `tls_cert` and `tls_key` are set',
+        }),
+        c2s_port: row(port, 5222, 'clients, STARTTLS'),
+        c2s_tls_port: row(port, 5223, 'clients, TLS from the first byte (XEP-0368)'),
+        http_port: row(port, 5280, 'HTTP: WebSocket, pages, `/metrics`, `/health`'),
+        https_port: row(port, 5443, 'the same with TLS'),
+        s2s_port: row(port, null, 'other servers', { inEffect: [null] }),
+        component_port: row(port, null, 'components (XEP-0114)', { inEffect: [null] }),
+        tls_cert: row(maybe(path), null, 'certificate chain, PEM; read again on SIGHUP', { fallbackWords: 'made at first start in `data`/tls' }),
+        tls_key: row(maybe(path), null, 'its private key, PEM', { fallbackWords: 'made at first start in `data`/tls' }),
+    },
+    'Who may do what': {
+        registration: row(choice('closed', 'open', 'invite'), 'closed', 'who may create an account from a client', { inEffect: ['closed'] }),
+        admin: row(list('accounts like romeo@example.org, comma-separated', bareJid), [], 'accounts with admin rights', { inEffect: false }),
+        channel_binding: row(choice('strict', 'lenient', 'off'), 'strict', 'SCRAM-PLUS: offered and enforced, offered, not offered (RFC 5802 §6)'),
+        insecure_loopback: row(onOff, false, 'log-ins without TLS from this machine; for tests and load tools only'),
+        demo: row(onOff, false, 'accounts demo1 and demo2 with fixed, public passwords; for trying out only'),
+        resource_conflict: row(choice('replace', 'reject', 'rename'), 'replace', 'a resource bound twice: the old session ends, the new is refused, or renamed (RFC 6120 §7.7.2.2)'),
+    },
+    'What is kept': {
+        durability: row(perDomain(prepDomain, 'durable', 'routed'), { '*': 'durable' }, 'what an acknowledgement means: committed, or only routed', { inEffect: false }),
+        archive: row(choice('always', 'roster', 'off'), 'always', 'which messages are archived (XEP-0313)', { inEffect: false }),
+        offline_max_messages: row(int('count', 0, 1_000_000), 10_000, 'messages waiting for one account'),
+        offline_max_bytes: row(int('bytes', 0, 16 * 1024 * MIB), 50 * MIB, 'their size together'),
+        offline_max_per_sender: row(int('count', 1, 1_000_000), 1000, 'of these, by one sender, so that no stranger fills a mailbox'),
+        offline_page: row(int('count', 1, 10_000), 100, 'waiting messages read from the database at once'),
+        roster_max_items: row(int('count', 1, 1_000_000), 5000, 'contacts of one account'),
+        private_max_bytes: row(int('bytes', 1024, 16 * MIB), 256 * 1024, 'private XML storage of one account (XEP-0049)'),
+        pbkdf2_iterations: row(int('count', 4096, 10_000_000), 10_000, 'work to test one password; counts when a password is set (RFC 5802 §5.1)'),
+    },
+    'Limits of one stanza': {
+        max_stanza_bytes: row(int('bytes', 10_000, 16 * MIB), 256 * 1024, 'size after log-in (RFC 6120 §13.12)'),
+        max_stanza_bytes_unauthenticated: row(int('bytes', 10_000, 16 * MIB), 16 * 1024, 'size before log-in (RFC 6120 §13.12)'),
+        max_depth: row(int('count', 8, 1024), 128, 'elements inside one another'),
+        max_attributes: row(int('count', 16, 10_000), 256, 'attributes of one element'),
+        max_children: row(int('count', 16, 100_000), 1000, 'children of the outermost element'),
+    },
+    'Limits of connections': {
+        max_connections: row(int('count', 1, 1_000_000), 20_000, 'connections at once'),
+        max_unauthenticated: row(int('count', 1, 1_000_000), 10_000, 'of these, not yet logged in'),
+        max_unauthenticated_per_address: row(int('count', 1, 1_000_000), 2000, 'of these, from one address'),
+        max_sessions_per_account: row(int('count', 1, 100_000), 100, 'resources of one account bound at once'),
+        max_directed_presence: row(int('count', 1, 100_000), 1000, 'addresses to which one session has sent directed presence'),
+        auth_timeout: row(int('seconds', 1, 3600), 30, 'time from connecting to being logged in'),
+        sasl_attempts: row(int('count', 6, 1000), 10, 'log-in attempts on one stream (RFC 6120 §6.4.5)'),
+        login_failures_per_account: row(int('count', 1, 1_000_000), 10, 'wrong passwords for one account before answers slow down'),
+        login_failures_per_address: row(int('count', 1, 1_000_000), 50, 'wrong passwords from one address before answers slow down'),
+        ping_after: row(int('seconds', 1, 86_400), 120, 'silence before the server asks whether the client is still there'),
+        dead_after: row(int('seconds', 1, 86_400), 60, 'silence after that question before the connection is closed'),
+        write_buffer_bytes: row(int('bytes', 65_536, 1024 * MIB), 4 * MIB, 'what one slow reader may leave unread before its connection is closed'),
+        turn_bytes: row(int('bytes', 4096, 16 * MIB), 64 * 1024, 'bytes read from one connection before the others have their turn'),
+        turn_stanzas: row(int('count', 1, 100_000), 256, 'stanzas taken from one connection before the others have their turn'),
+        stop_timeout: row(int('seconds', 1, 300), 5, 'time that clients have to take what is written, when the server stops'),
+    },
+    'Routing and database': {
+        route_cache_entries: row(int('count', 100, 100_000_000), 100_000, 'routes remembered'),
+        route_ttl: row(int('seconds', 1, 3600), 60, 'how long, counted from the write'),
+        route_negative_entries: row(int('count', 100, 100_000_000), 10_000, 'unknown accounts remembered'),
+        route_negative_ttl: row(int('seconds', 1, 5), 3, 'how long'),
+        db_connections: row(int('count', 1, 1000), 8, 'connections to Postgres (the embedded database has one)'),
+    },
+    Logs: {
+        log_level: row(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info', 'what is logged'),
+        log_format: row(choice('auto', 'json', 'pretty'), 'auto', 'one JSON line an event, or for eyes; auto: for eyes on a terminal'),
+    },
+};
+const camel = (key) => key.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+/** All settings, in the order of the table. */
+export const ENTRIES = Object.entries(GROUPS).flatMap(([group, rows]) => Object.entries(rows).map(([key, it]) => ({
+    key: key,
+    name: camel(key),
+    flag: `--${key.replaceAll('_', '-')}`,
+    env: it.env ?? `JIDWAY_${key.toUpperCase()}`,
+    group,
+    row: it,
+})));
+/**
+ * The settings in force: flags before environment before file before defaults (design.md §5).
+ * Throws UsageError for an unknown name (with the nearest known one) and for a bad value (with its source and range).
+ */
+export const readSettings = (given) => {
+    const { flags = {}, env = {}, toml = {}, tomlName = 'jidway.toml' } = given;
+    refuseUnknown(Object.keys(flags).map(name => `--${name}`), ENTRIES.map(entry => entry.flag), 'option');
+    // JIDWAY_TEST_* are the test suite's own (which Postgres to test on); a server that it starts inherits them
+    refuseUnknown(Object.keys(env).filter(name => name.startsWith('JIDWAY_') && !name.startsWith('JIDWAY_TEST_')), ENTRIES.map(entry => entry.env), 'environment variable');
+    refuseUnknown(Object.keys(toml), ENTRIES.map(entry => entry.key), `key in ${tomlName}`);
+    const settings = {};
+    const sources = {};
+    for (const entry of ENTRIES) {
+        const { source, written } = strongest([
+            [entry.flag, flags[entry.flag.slice(2)]],
+            [entry.env, env[entry.env]],
+            [`${entry.key} in ${tomlName}`, Object.hasOwn(toml, entry.key) ? toml[entry.key] : undefined],
+        ]);
+        settings[entry.name] = source === DEFAULT ? entry.row.fallback : read(entry, source, asText(entry, source, written));
+        sources[entry.name] = source;
+    }
+    return { settings: settle(settings, sources['host'] === DEFAULT), sources: sources };
+};
+const DEFAULT = 'default';
+const strongest = (candidates) => {
+    const [source, written] = candidates.find(candidate => candidate[1] !== undefined) ?? [DEFAULT, undefined];
+    return { source, written };
+};
+/** The defaults with some values replaced, for a server inside a program or a test. Ranges are for operators; here none is enforced. */
+export const defaultSettings = (overrides = {}) => {
+    const settings = {};
+    for (const { name, row: { fallback } } of ENTRIES)
+        settings[name] = overrides[name] === undefined ? fallback : overrides[name];
+    return settle(settings, overrides.host === undefined);
+};
+/** What depends on several settings. */
+const settle = (settings, hostIsDefault) => {
+    const { tlsCert, tlsKey, domain, maxStanzaBytes, maxStanzaBytesUnauthenticated } = settings;
+    if ((tlsCert === null) !== (tlsKey === null))
+        throw new UsageError('tls_cert and tls_key must be set together');
+    if (maxStanzaBytesUnauthenticated > maxStanzaBytes) {
+        throw new UsageError('max_stanza_bytes_unauthenticated must not be larger than max_stanza_bytes');
+    }
+    const open = hostIsDefault && tlsCert !== null && domain.some(isReal);
+    return open ? { ...settings, host: '::' } : settings;
+};
+// RFC 6761 §6.3: localhost and what is below it never leaves the machine
+const isReal = (domain) => !/(^|\.)localhost$/i.test(domain);
+const refuseUnknown = (names, known, what) => {
+    for (const name of names) {
+        if (!known.includes(name))
+            throw new UsageError(`unknown ${what} ${name}; did you mean ${nearest(name, known)}?`);
+    }
+};
+const read = (entry, source, written) => {
+    try {
+        return entry.row.type.read(written);
+    }
+    catch (error) {
+        const value = entry.row.type.words.includes('://') ? maskUrl(written) : written;
+        throw new UsageError(`${entry.key} is '${value}' (from ${source}); it must be ${error.message}`);
+    }
+};
+/** A file has typed values; every source is brought to text, so that one reader serves all. */
+const asText = (entry, source, value) => {
+    if (typeof value === 'string')
+        return value.trim();
+    if (typeof value === 'number' || typeof value === 'bigint')
+        return String(value);
+    if (typeof value === 'boolean')
+        return value ? 'on' : 'off';
+    if (Array.isArray(value) && value.every(part => typeof part === 'string'))
+        return value.join(',');
+    throw new UsageError(`${entry.key} (from ${source}) must be ${entry.row.type.words}; it is a ${Array.isArray(value) ? 'list of something else' : 'table or date'}`);
+};
+/** Settings that were given, but whose feature is not in this version: their keys and values, for the banner. */
+export const notInEffect = (settings, sources) => ENTRIES
+    .filter(({ name, row: { inEffect } }) => sources[name] !== DEFAULT && inEffect !== true && (inEffect === false || !inEffect.includes(settings[name])))
+    .map(entry => ({ key: entry.key, value: shown(settings, entry), source: sources[entry.name] }));
+/** A value as one would write it; passwords are masked. */
+export const shown = (settings, entry) => entry.row.type.show(settings[entry.name]);
+/** README's table, in Markdown. */
+export const settingsTable = () => Object.keys(GROUPS).map(group => [
+    `**${group}**`,
+    '',
+    '| setting | environment | default | values | meaning |',
+    '|---|---|---|---|---|',
+    ...ENTRIES.filter(entry => entry.group === group).map(tableLine),
+    '',
+].join('\n')).join('\n');
+const tableLine = ({ key, env, row: it }) => {
+    const byDefault = it.type.show(it.fallback);
+    const words = it.fallbackWords ?? (it.fallback === null && it.type === port ? 'off' : byDefault === '' ? 'none' : `\`${byDefault}\``);
+    return `| \`${key}\` | \`${env}\` | ${words} | ${it.type.words} | ${it.meaning}${remark(it)} |`;
+};
+const remark = ({ inEffect, type }) => {
+    if (inEffect === true)
+        return '';
+    const values = inEffect === false ? [] : inEffect.map(value => type.show(value)).filter(value => value !== '');
+    return values.length === 0 ? ' (*not in effect yet*)' : ` (*only ${values.join(', ')} in effect yet*)`;
+};
+//# sourceMappingURL=config.js.map

@@ -1,0 +1,22 @@
+export declare const NS: {
+    readonly client: "jabber:client";
+    readonly stream: "http://etherx.jabber.org/streams";
+    readonly streams: "urn:ietf:params:xml:ns:xmpp-streams";
+    readonly stanzas: "urn:ietf:params:xml:ns:xmpp-stanzas";
+    readonly tls: "urn:ietf:params:xml:ns:xmpp-tls";
+    readonly sasl: "urn:ietf:params:xml:ns:xmpp-sasl";
+    readonly bind: "urn:ietf:params:xml:ns:xmpp-bind";
+    readonly session: "urn:ietf:params:xml:ns:xmpp-session";
+    readonly framing: "urn:ietf:params:xml:ns:xmpp-framing";
+    readonly channelBinding: "urn:xmpp:sasl-cb:0";
+    readonly sm: "urn:xmpp:sm:3";
+    readonly ping: "urn:xmpp:ping";
+    readonly roster: "jabber:iq:roster";
+    readonly delay: "urn:xmpp:delay";
+    readonly stanzaId: "urn:xmpp:sid:0";
+    readonly hints: "urn:xmpp:hints";
+    readonly discoInfo: "http://jabber.org/protocol/disco#info";
+    readonly discoItems: "http://jabber.org/protocol/disco#items";
+    readonly xml: "http://www.w3.org/XML/1998/namespace";
+    readonly xmlns: "http://www.w3.org/2000/xmlns/";
+};

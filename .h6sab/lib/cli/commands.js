@@ -1,0 +1,121 @@
+// The command line. Every setting is an option of every command; what is wrong on it ends with code 2, what fails with 1.
+import { Command, CommanderError, Option } from 'commander';
+import { ENTRIES } from '../base/config.js';
+import { UsageError } from '../base/errors.js';
+import { nearest } from '../base/nearest.js';
+import { configJson, configText } from './show-config.js';
+import { settingsFor } from './sources.js';
+/** Run one command line (without node and script). Prints its own errors. */
+export const run = async (args, deps, around) => {
+    const program = build(deps, around);
+    try {
+        await program.parseAsync(args, { from: 'user' });
+        return 0;
+    }
+    catch (error) {
+        return complain(error, program, around);
+    }
+};
+const build = (deps, around) => {
+    const program = new Command('jidway')
+        .description('An XMPP server: JIDs, presence, stanzas routed by address')
+        .version(deps.version)
+        .exitOverride()
+        .showSuggestionAfterError(false)
+        .configureOutput({ writeOut: text => void around.stdout.write(text), writeErr: () => { }, getOutHelpWidth: () => around.stdout.columns ?? 120 })
+        .addHelpText('after', '\n`jidway help start` lists the settings; `jidway config` shows those in force.');
+    const callOf = (options) => ({ ...readOptions(options, around), deps, around, json: options['json'] === true });
+    settings(program.command('start').description('run the server'), true)
+        .action(async (options) => {
+        const { start } = await import('./start.js');
+        const read = readOptions(options, around);
+        await start(read.settings, read.sources, deps, around);
+    });
+    const user = program.command('user').description('accounts: add, change, delete, list, import');
+    withPassword(settings(user.command('add').argument('<jid>').description('create an account')))
+        .action(async (jid, options) => (await import('./user.js')).addUser(jid, options, callOf(options)));
+    withPassword(settings(user.command('passwd').argument('<jid>').description('give an account another password')))
+        .action(async (jid, options) => (await import('./user.js')).changePassword(jid, options, callOf(options)));
+    withJson(settings(user.command('del').argument('<jid>').description('delete an account and all that it keeps')))
+        .action(async (jid, options) => (await import('./user.js')).deleteUser(jid, callOf(options)));
+    withJson(settings(user.command('list').argument('[jid]', 'only this account, or the accounts of this domain').description('list accounts')))
+        .action(async (only, options) => (await import('./user.js')).listUsers(only, callOf(options)));
+    withJson(settings(user.command('import').argument('<file>', 'CSV: jid,password').description('create many accounts')))
+        .action(async (file, options) => (await import('./user.js')).importUsers(file, callOf(options)));
+    withJson(settings(program.command('doctor').description('check database, certificate, ports and clock, and say what to do')))
+        .action(async (options) => {
+        const healthy = await (await import('./doctor.js')).doctor(callOf(options));
+        if (!healthy)
+            throw new Error('');
+    });
+    withJson(settings(program.command('config').description('show the settings in force and where each comes from')))
+        .action((options) => {
+        const read = readOptions(options, around);
+        around.stdout.write(options['json'] === true ? `${JSON.stringify(configJson(read.settings, read.sources))}\n` : configText(read.settings, read.sources));
+    });
+    return program;
+};
+const withPassword = (command) => withJson(command)
+    .option('--password <password>', 'otherwise it is asked for, or read from standard input')
+    .option('--generate', 'make one and print it');
+const withJson = (command) => command.option('--json', 'one JSON object a line');
+/** The settings as options; listed in the help of `start` only. */
+const settings = (command, listed = false) => {
+    command.option('--config <file>', 'read settings from this file instead of jidway.toml');
+    let group = '';
+    for (const { flag, group: entryGroup, row, key } of ENTRIES) {
+        const isSwitch = row.type.words === 'on, off';
+        const byDefault = row.fallbackWords ?? row.type.show(row.fallback);
+        const option = new Option(`${flag} ${isSwitch ? '[on|off]' : '<value>'}`, `${row.meaning} (${row.type.words})${byDefault === '' ? '' : ` [${byDefault}]`}`);
+        option.attributeName = () => key; // commander's own would be camel case; keys say which setting is meant
+        if (listed && entryGroup !== group)
+            group = entryGroup;
+        if (listed)
+            option.helpGroup(`${group}:`);
+        else
+            option.hideHelp();
+        command.addOption(option);
+    }
+    return command;
+};
+const readOptions = (options, around) => {
+    const flags = {};
+    for (const { key, flag } of ENTRIES) {
+        const value = options[key];
+        if (value !== undefined)
+            flags[flag.slice(2)] = typeof value === 'string' ? value : 'on';
+    }
+    const config = options['config'];
+    return settingsFor(flags, around.env, typeof config === 'string' ? config : null);
+};
+const complain = (error, program, { stderr }) => {
+    if (error instanceof CommanderError) {
+        if (error.exitCode === 0)
+            return 0; // help and version
+        if (error.code === 'commander.help')
+            stderr.write(program.helpInformation());
+        else
+            stderr.write(`${error.message.replace(/^error: /, '')}${suggestion(error, program)}\n`);
+        return 2;
+    }
+    const isUsage = error instanceof UsageError;
+    const text = error instanceof Error ? error.message : String(error);
+    if (text !== '')
+        stderr.write(`${text}\n`);
+    return isUsage ? 2 : 1;
+};
+const suggestion = ({ code, message }, program) => {
+    const typed = /'([^']*)'/.exec(message)?.[1] ?? '';
+    if (code === 'commander.unknownOption') {
+        const all = commandsOf(program).flatMap(command => command.options.flatMap(({ long }) => long ?? []));
+        return `; did you mean ${nearest(typed.replace(/=.*$/, ''), [...new Set(all)])}?`;
+    }
+    if (code === 'commander.unknownCommand') {
+        const all = commandsOf(program).map(pathOf);
+        return `; did you mean ${nearest(typed, all.map(path => path.split(' ').at(-1)))}?`;
+    }
+    return '; see --help';
+};
+const commandsOf = (command) => [command, ...command.commands.flatMap(commandsOf)];
+const pathOf = (command) => (command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`);
+//# sourceMappingURL=commands.js.map

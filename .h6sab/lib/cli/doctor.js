@@ -1,0 +1,61 @@
+// `doctor`: looks at database, certificate, ports and clock, and says what to do. Each line is ok, warn or fail.
+import { serverFacts } from './access.js';
+import { checkCertificate, checkPorts } from './doctor-network.js';
+import { bad, ok, warn } from './finding.js';
+/** true: nothing failed (there may be warnings). */
+export const doctor = async (call) => {
+    const { settings, deps, around, json } = call;
+    const server = await serverFacts(settings.data);
+    const findings = [
+        server === null ? ok('server', 'none runs on this data folder') : ok('server', `runs with pid ${server.pid}`),
+        ...(await checkDatabase(call, server)),
+        ...(await checkCertificate(await deps.certificateFiles(settings), settings.domain, new Date())),
+        ...(await checkPorts(settings, server)),
+    ];
+    for (const finding of findings)
+        around.stdout.write(json ? `${JSON.stringify(finding)}\n` : line(finding));
+    return findings.every(({ state }) => state !== 'fail');
+};
+const line = ({ state, about, text, advice }) => `${state.padEnd(4)}  ${about.padEnd(11)}  ${text}${advice === '' ? '' : `\n${' '.repeat(19)}→ ${advice}`}\n`;
+const checkDatabase = async (call, server) => {
+    try {
+        const facts = server?.database ?? (await call.deps.inspectDatabase(call.settings));
+        return facts === null ? [ok('database', 'none yet; it is made at the first start')] : judgeDatabase(facts, Date.now());
+    }
+    catch (error) {
+        const { databaseUrl, data } = call.settings;
+        const advice = databaseUrl === null ? `look at the folder ${data}: does it exist, may you write there, is the disk full?` : 'check DATABASE_URL, and that this Postgres runs and lets you in';
+        return [bad('database', error.message || String(error), advice)];
+    }
+};
+const DRIFT_WARN = 1000;
+const DRIFT_FAIL = 30_000;
+/** `now`: this machine's clock, ms. */
+export const judgeDatabase = (facts, now) => {
+    const drift = Math.abs(facts.now - now);
+    const seconds = `${(drift / 1000).toFixed(1)} s`;
+    const { kind, schemaFound, schemaWanted, nodes } = facts;
+    return [
+        ok('database', `${kind === 'embedded' ? 'embedded' : 'reachable'}, ${facts.version}`),
+        schemaFound === schemaWanted
+            ? ok('schema', `version ${schemaFound}`)
+            : schemaFound < schemaWanted
+                ? warn('schema', `version ${schemaFound}, this jidway has ${schemaWanted}`, 'it is brought up to date at the next start')
+                : bad('schema', `version ${schemaFound} is newer than this jidway (${schemaWanted})`, 'run the newer jidway that made it'),
+        facts.fsync
+            ? ok('fsync', 'on')
+            : warn('fsync', 'off: a power cut may lose or damage what was stored', kind === 'embedded' ? 'use a Postgres of its own (DATABASE_URL) where that matters' : 'set fsync = on in postgresql.conf'),
+        facts.synchronousCommit === 'off'
+            ? warn('commit', 'synchronous_commit is off: a crash of the database loses what was acknowledged', 'set synchronous_commit = on')
+            : ok('commit', `synchronous_commit is ${facts.synchronousCommit}`),
+        drift > DRIFT_FAIL
+            ? bad('clock', `${seconds} apart from the database's`, 'let both machines keep time by NTP')
+            : drift > DRIFT_WARN
+                ? warn('clock', `${seconds} apart from the database's`, 'let both machines keep time by NTP')
+                : ok('clock', `agrees with the database's (${seconds})`),
+        nodes.length > 1
+            ? warn('nodes', `${nodes.length} are signed on: ${nodes.map(({ id, age }) => `${id} (${Math.round(age)} s ago)`).join(', ')}`, 'only one may run on this database without NATS_URL; stop the others')
+            : ok('nodes', nodes.length === 0 ? 'none signed on' : `${nodes[0].id}, seen ${Math.round(nodes[0].age)} s ago`),
+    ];
+};
+//# sourceMappingURL=doctor.js.map

@@ -1,0 +1,64 @@
+// `start`: take the data folder, start the server, say what runs, and stop in order when told to.
+import { notInEffect } from '../base/config.js';
+import { maskUrl } from '../base/setting.js';
+import { handlersOf } from './access.js';
+import { banner } from './banner.js';
+import { controlServer } from './control.js';
+import { checkDemo, demoAccounts } from './demo.js';
+/** Ends when the server has been stopped by SIGINT or SIGTERM. SIGHUP: the certificate is read again. */
+export const start = async (settings, sources, deps, around) => {
+    checkDemo(settings);
+    const control = await controlServer({ data: settings.data });
+    try {
+        // told to stop while starting: first come to the end of the start
+        const stopped = stopSignal(around);
+        const running = await deps.startServer(settings);
+        try {
+            control.serve(handlersOf(running));
+            const { accounts: demo, file: demoFile } = await demoAccounts(settings, deps, running.accounts);
+            around.stdout.write(banner({
+                version: deps.version,
+                domains: settings.domain,
+                host: settings.host,
+                ports: running.ports,
+                database: settings.databaseUrl === null ? `embedded Postgres in ${settings.data}` : maskUrl(settings.databaseUrl),
+                cert: running.tls.cert,
+                ca: running.tls.ca,
+                demo,
+                demoFile,
+                demoIsFixed: settings.demo,
+                insecureLoopback: settings.insecureLoopback,
+                idle: notInEffect(settings, sources),
+            }));
+            await untilStopped(stopped, running, around);
+        }
+        finally {
+            await running.close();
+        }
+    }
+    finally {
+        await control.close();
+    }
+};
+const stopSignal = ({ stderr }) => new Promise(done => {
+    let told = 0;
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+        process.on(signal, () => {
+            told++;
+            if (told === 1)
+                return done();
+            // whoever asks twice does not want to wait; 128 + 2 is what a shell would say
+            stderr.write('stopped at once\n');
+            process.exit(130);
+        });
+    }
+});
+const untilStopped = async (stopped, running, { stderr }) => {
+    const reload = () => {
+        running.reload().catch((error) => stderr.write(`the certificate could not be read again, the old one stays: ${error.message}\n`));
+    };
+    process.on('SIGHUP', reload);
+    await stopped;
+    process.off('SIGHUP', reload);
+};
+//# sourceMappingURL=start.js.map

@@ -1,0 +1,13 @@
+// What the router counts. Plain numbers, raised in place; /metrics reads them when asked.
+export const makeCounters = () => ({
+    delivered: 0,
+    stored: 0,
+    answered: 0,
+    refused: 0,
+    /** Ignored by a rule of the RFCs: how often, by rule. The rules are constants of the source, so the map is bounded. */
+    ignored: new Map(),
+    /** Our bugs: a handler threw something that is no StanzaError. */
+    bugs: 0,
+    route: { hits: 0, misses: 0, negativeHits: 0, refusedStale: 0, retries: 0, queries: 0, lookups: 0, unknown: 0, evicted: 0 },
+});
+//# sourceMappingURL=counters.js.map

@@ -1,0 +1,75 @@
+import type { Element } from 'ltx';
+import type { Settings } from '../base/config.js';
+import type { Jid } from '../base/jid.js';
+import type { Kind, Stanza } from '../base/stanza.js';
+import type { Ending } from './ending.js';
+import type { Db } from './ports.js';
+import type { Session } from './sessions.js';
+/** The hot path in the order it runs. Within a step: the order of routes/index.ts. */
+export declare const STEPS: readonly ["sent", "received", "delivered", "unreachable"];
+/**
+ * sent: one of our users' sessions sent this. received: it is for one of our users, nothing decided yet.
+ * delivered: at least one session took it. unreachable: no session could.
+ */
+export type Step = (typeof STEPS)[number];
+/** A stanza under way: who sent it and to whom. `session` is the sender's, where it is one of ours. */
+export interface Routed {
+    readonly stanza: Stanza;
+    readonly from: Jid;
+    readonly to: Jid;
+    readonly session: Session | null;
+}
+/** An ending ends the walk: this feature has dealt with the stanza. A stanza replaces the one under way. */
+export type StepResult = Ending | Stanza | void;
+export interface StepHandler {
+    readonly kinds: readonly Kind[];
+    /** Join only for stanzas with a top-level child in this namespace; others do not even pay a call. */
+    readonly ns?: string;
+    run(routed: Routed, server: Services): StepResult | Promise<StepResult>;
+}
+export interface Request {
+    readonly stanza: Stanza;
+    readonly from: Jid;
+    /** The account or domain that is asked; for a request without `to`, the sender's own account. */
+    readonly to: Jid;
+    readonly session: Session | null;
+    /** The request's only child. */
+    readonly payload: Element;
+}
+export interface IqAnswer {
+    readonly type: 'get' | 'set';
+    /** server: a domain of ours. account: the sender's own account; another's is refused before the handler (design.md §6). */
+    readonly to: 'server' | 'account' | 'either';
+    readonly ns: string;
+    readonly name: string;
+    /** Return the payload; nothing makes an empty result; throw StanzaError to refuse. */
+    answer(request: Request, server: Services): Promise<Element | void> | Element | void;
+}
+export interface Route {
+    /** The file's name; logs and settings use it. */
+    readonly name: string;
+    /** 'XEP-0199 2.0.1'; README's table is generated from it. */
+    readonly spec: string;
+    /** What disco#info of the server tells; `accountFeatures` that of an account. */
+    readonly features?: readonly string[];
+    readonly accountFeatures?: readonly string[];
+    readonly iq?: readonly IqAnswer[];
+    readonly on?: Partial<Record<Step, StepHandler>>;
+}
+/** All that a feature may touch. What is not here, a feature cannot break. */
+export interface Services {
+    readonly db: Db;
+    readonly settings: Settings;
+    /** The domains served here, normalised. */
+    readonly domains: ReadonlySet<string>;
+    readonly routes: readonly Route[];
+    readonly now: () => Date;
+    /** An address, normalised; null where it is none. */
+    readonly jid: (text: string) => Jid | null;
+    /** The sessions of an account on this node. */
+    readonly sessionsOf: (account: string) => readonly Session[];
+    /** Route a stanza of the server's own making; `from` and `to` are its attributes. */
+    readonly send: (stanza: Element) => Promise<Ending>;
+    /** Keep a message until the receiver's next log-in. Throws StanzaError where it cannot be kept. */
+    readonly keep: (routed: Routed) => Promise<Ending>;
+}

@@ -1,0 +1,223 @@
+// The router: what happens to a stanza that one of our users, or the server itself, sends. It reads the rules in
+// rules.ts, asks the route cache where the receiver is, and hands octets to delivery. Every way through it ends in
+// delivered, stored, answered, refused, or ignored by a named rule.
+//
+// Promises appear only where something must be waited for; a message between two sessions of this node makes none.
+import { StanzaError } from '../base/errors.js';
+import { NS } from '../base/namespaces.js';
+import { stamp } from '../base/stanza.js';
+import { errorOf, resultOf } from '../wire/replies.js';
+import { treeOf } from '../wire/tree.js';
+import { countEnding, ignored } from './ending.js';
+import { AVAILABLE, exactly, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js';
+import { isStanza, walk } from './dispatch.js';
+import { IQ, IQ_TYPES, MESSAGE, MESSAGE_TYPES, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js';
+export const makeRouter = (parts) => {
+    const { domains, jid, sessions, cache, delivery, mailbox, presence, dispatch, services, counters, clock } = parts;
+    /** The end of every way: refusals are written here and nowhere else. */
+    const finish = (sender, stanza, verdict) => {
+        const ending = verdict instanceof StanzaError ? refuse(sender, stanza, verdict) : verdict;
+        countEnding(counters, ending);
+        return ending;
+    };
+    const refuse = (sender, stanza, error) => {
+        // RFC 6120 §8.3.1: never an error in answer to an error; §8.2.3: nor to a result
+        if (stanza.type === 'error' || (stanza.kind === 'iq' && stanza.type === 'result'))
+            return ignored('RFC 6120 §8.3.1');
+        if (sender === null)
+            return ignored('RFC 6120 §8.3.1');
+        sender.outlet.write(errorOf(stanza, sender.jid.full, error), false);
+        return 'refused';
+    };
+    const trouble = (sender, stanza, error) => {
+        if (!(error instanceof StanzaError)) {
+            counters.bugs++;
+            parts.bug(error, stanza);
+        }
+        return finish(sender, stanza, error instanceof StanzaError ? error : new StanzaError('internal-server-error'));
+    };
+    const through = (sender, stanza, work) => {
+        try {
+            const verdict = work();
+            if (!(verdict instanceof Promise))
+                return finish(sender, stanza, verdict);
+            return verdict.then((v) => finish(sender, stanza, v), (error) => trouble(sender, stanza, error));
+        }
+        catch (error) {
+            return trouble(sender, stanza, error);
+        }
+    };
+    const addressed = (sender, from, stanza) => {
+        // RFC 6120 §10.3: a message without `to` is for the sender's own account, a request is the server's to answer for it
+        const to = jid(stanza.to === '' ? from.bare : stanza.to);
+        if (to === null)
+            return new StanzaError('jid-malformed'); // RFC 6120 §8.3.3.8
+        const plan = dispatch.plans.sent[stanza.kind];
+        if (plan === null || sender === null)
+            return unforged(sender, from, to, stanza);
+        return after(walk(plan, { stanza, from, to, session: sender }, services), (s) => unforged(sender, from, to, s));
+    };
+    const unforged = (sender, from, to, stanza) => stanza.kind === 'presence' && stanza.to === '' && sender !== null ? presence.broadcast(sender, stanza) : route(sender, from, to, stanza);
+    const route = (sender, from, to, stanza) => {
+        // RFC 6120 §10.4: another domain. Server-to-server streams come later
+        if (!domains.has(to.domain))
+            return new StanzaError('remote-server-not-found');
+        if (to.local === '')
+            return act(sender, from, to, stanza, 'server', null);
+        const plan = dispatch.plans.received[stanza.kind];
+        if (plan !== null) {
+            const walked = walk(plan, { stanza, from, to, session: sender }, services);
+            if (walked !== stanza)
+                return after(walked, (s) => locate(sender, from, to, s));
+        }
+        return locate(sender, from, to, stanza);
+    };
+    const locate = (sender, from, to, stanza) => {
+        const found = cache.resolve(to);
+        return found instanceof Promise ? found.then((r) => located(sender, from, to, stanza, r)) : located(sender, from, to, stanza, found);
+    };
+    const located = (sender, from, to, stanza, found) => 
+    // routing.md: unknown is never "offline"; the sender may try again
+    found === 'unknown' ? new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' })
+        : act(sender, from, to, stanza, targetOf(to, found), found);
+    const targetOf = (to, found) => {
+        const reachable = found.reachable.length > 0 || found.elsewhere.some((l) => (l.priority ?? -1) >= 0);
+        if (to.resource === '')
+            return reachable ? 'bare reachable' : 'bare unreachable';
+        if (sessions.find(to) !== undefined || found.elsewhere.some((l) => l.resource === to.resource))
+            return 'match';
+        return reachable ? 'other reachable' : 'other unreachable';
+    };
+    const act = (sender, from, to, stanza, target, found) => {
+        const action = actionOf(stanza, target);
+        switch (action) {
+            case 'deliver': return deliver(sender, from, to, stanza, found, MOST_AVAILABLE);
+            case 'all': return deliver(sender, from, to, stanza, found, stanza.kind === 'presence' ? AVAILABLE : REACHABLE);
+            case 'exact': return deliver(sender, from, to, stanza, found, exactly(to));
+            case 'store': return store(sender, from, to, stanza);
+            case 'refuse': return new StanzaError('service-unavailable');
+            case 'answer': return answer(sender, from, to, stanza);
+            default: return ignored(action);
+        }
+    };
+    const stamped = (sender, stanza) => {
+        if (sender === null)
+            return stanza.xml;
+        // RFC 6121 §3.1.2: a subscription is between accounts, so it carries the bare JID
+        if (stanza.kind === 'presence' && stanza.type !== '' && stanza.type !== 'unavailable' && stanza.type !== 'error')
+            return stamp(stanza, sender.fromBare);
+        return stamp(stanza, stanza.lang === '' ? sender.fromWithLang : sender.from);
+    };
+    const deliver = (sender, from, to, stanza, found, choice) => {
+        const octets = stamped(sender, stanza);
+        const taken = toSessions(choice.here(found), octets, stanza.declared);
+        if (found.elsewhere.length === 0)
+            return delivered(sender, from, to, stanza, taken);
+        return delivery.across(to, found, choice, octets, stanza.declared, stanza.kind !== 'iq').then((n) => n !== 'unknown' ? delivered(sender, from, to, stanza, taken + n)
+            : taken > 0 ? delivered(sender, from, to, stanza, taken)
+                : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }));
+    };
+    const delivered = (sender, from, to, stanza, taken) => {
+        if (taken > 0) {
+            const plan = dispatch.plans.delivered[stanza.kind];
+            return plan === null ? 'delivered' : after(walk(plan, { stanza, from, to, session: sender }, services), () => 'delivered');
+        }
+        // They were there a moment ago: the table again, for nobody
+        const action = actionOf(stanza, to.resource === '' ? 'bare unreachable' : 'other unreachable');
+        if (action === 'store')
+            return store(sender, from, to, stanza);
+        if (action === 'refuse')
+            return new StanzaError('service-unavailable');
+        return ignored(isRule(action) ? action : NOBODY_TOOK[stanza.kind]);
+    };
+    /** Nobody is there: the features that joined this step keep the message, or the sender hears. */
+    const store = (sender, from, to, stanza) => {
+        const plan = dispatch.plans.unreachable[stanza.kind];
+        if (plan === null)
+            return new StanzaError('service-unavailable');
+        return after(walk(plan, { stanza, from, to, session: sender }, services), () => new StanzaError('service-unavailable'));
+    };
+    const keep = async ({ stanza, from, to, session }) => {
+        if (cache.isAbsent(to.bare))
+            throw new StanzaError('service-unavailable');
+        let outcome;
+        try {
+            outcome = await mailbox.append({ account: to.bare, sender: from.bare, xml: stamped(session, stanza), at: clock.now() });
+        }
+        catch (error) {
+            throw error instanceof StanzaError ? error : new StanzaError('resource-constraint', 'the message cannot be stored now', { type: 'wait', cause: error });
+        }
+        if (outcome === 'full')
+            throw new StanzaError('resource-constraint', 'the receiver\'s mailbox is full');
+        if (outcome === 'no-account') {
+            cache.setAbsent(to.bare);
+            throw new StanzaError('service-unavailable'); // RFC 6121 §8.5.1
+        }
+        // Store, then look again: somebody may have come while it was being stored
+        const [other] = sessions.of(to.bare).best;
+        if (other !== undefined)
+            mailbox.drain(other, () => { }).catch((error) => parts.bug(error, stanza));
+        return 'stored';
+    };
+    const answer = async (sender, from, to, stanza) => {
+        const [child] = stanza.children;
+        if (child === undefined || stanza.children.length > 1)
+            throw new StanzaError('bad-request', 'a request has exactly one child'); // RFC 6120 §8.2.3
+        if (sender === null)
+            return ignored('RFC 6120 §8.3.1');
+        const handler = dispatch.answer(stanza.type, child.ns, child.name, to.local === '' ? 'server' : 'account');
+        // design.md §6: a request to another account is answered for that account, never applied to the sender's own
+        if (handler === undefined || (to.local !== '' && to.bare !== sender.account))
+            throw new StanzaError('service-unavailable');
+        const payload = treeOf(stanza.xml).getChildElements()[0];
+        if (payload === undefined)
+            throw new StanzaError('bad-request');
+        const request = { stanza, from, to, session: sender, payload };
+        const result = await handler.answer(request, services);
+        sender.outlet.write(resultOf(stanza, sender.jid.full, result ?? null), false);
+        return 'answered';
+    };
+    return {
+        keep,
+        fromClient: (session, stanza) => through(session, stanza, () => {
+            // RFC 6120 §8.1.2.1: a `from` may name the sender's full or bare JID, and nobody else
+            const malformed = malformation(stanza);
+            return malformed ?? addressed(session, session.jid, stanza);
+        }),
+        fromServer: (stanza) => through(null, stanza, () => {
+            const from = jid(stanza.from);
+            return from === null ? ignored('RFC 6120 §8.3.1') : addressed(null, from, stanza);
+        }),
+    };
+};
+const after = (walked, next) => {
+    if (walked instanceof Promise)
+        return walked.then((w) => (isStanza(w) ? next(w) : w));
+    return isStanza(walked) ? next(walked) : walked;
+};
+const actionOf = (stanza, target) => {
+    switch (stanza.kind) {
+        // RFC 6121 §5.2.2: an unknown type, or none, is 'normal'
+        case 'message': return MESSAGE[target][stanza.type] ?? MESSAGE[target].normal;
+        case 'presence': return PRESENCE[target][stanza.type];
+        case 'iq': return IQ[target][stanza.type];
+    }
+};
+const isRule = (action) => action.includes('§');
+/** What is wrong with the stanza itself, whoever it is for. */
+const malformation = (stanza) => {
+    if (stanza.kind === 'iq') {
+        // RFC 6120 §8.1.3 and §8.2.3
+        if (stanza.id === '')
+            return new StanzaError('bad-request', 'an <iq/> needs an id');
+        if (!IQ_TYPES.includes(stanza.type))
+            return new StanzaError('bad-request', 'an <iq/> needs a type: get, set, result or error');
+        if ((stanza.type === 'get' || stanza.type === 'set') && stanza.children.length !== 1)
+            return new StanzaError('bad-request', 'a request has exactly one child');
+    }
+    else if (stanza.kind === 'presence' && !PRESENCE_TYPES.includes(stanza.type)) {
+        return new StanzaError('bad-request', 'unknown type of presence'); // RFC 6121 §4.7.1
+    }
+    return null;
+};
+//# sourceMappingURL=router.js.map

@@ -1,0 +1,48 @@
+// Resource binding (RFC 6120 §7): a session for an account, under the resource that the client asked for or one made here.
+import { randomBytes } from 'node:crypto';
+import { StanzaError, StreamError } from '../base/errors.js';
+import { JidError, withResource } from '../base/jid.js';
+import { makeSession } from '../core/sessions.js';
+/** RFC 6120 §7.6: a resource made by the server. Not to be guessed: who knows a full JID can send to it. */
+const madeHere = (account) => withResource(account, randomBytes(9).toString('base64url'));
+const asked = (account, wanted) => {
+    try {
+        return withResource(account, wanted);
+    }
+    catch (error) {
+        if (error instanceof JidError)
+            throw new StanzaError('bad-request', `resource: ${error.message}`, { cause: error }); // §7.7.2.1
+        throw error;
+    }
+};
+/** @param wanted the resource asked for; '' lets the server choose */
+export const bindResource = async (host, outlet, account, wanted, lang) => {
+    const { sessions, rows, settings } = host;
+    let jid = wanted === '' ? madeHere(account) : asked(account, wanted);
+    if (sessions.of(account.bare).all.length >= settings.maxSessionsPerAccount) {
+        throw new StanzaError('resource-constraint', 'too many resources of this account are online'); // §7.7.2.2
+    }
+    const other = sessions.find(jid);
+    if (other !== undefined) {
+        // RFC 6120 §7.7.2.2 leaves the choice to us: by default the newer one wins, for the older is often a dead socket
+        if (settings.resourceConflict === 'reject')
+            throw new StanzaError('conflict');
+        if (settings.resourceConflict === 'rename')
+            jid = madeHere(account);
+        else
+            other.outlet.close(new StreamError('conflict', 'replaced by a new connection'));
+    }
+    const session = makeSession(jid, randomBytes(16).toString('hex'), lang, outlet);
+    sessions.add(session);
+    try {
+        await rows.save(session);
+    }
+    catch (error) {
+        session.open = false;
+        sessions.remove(session);
+        rows.remove(session);
+        throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error });
+    }
+    return session;
+};
+//# sourceMappingURL=bind.js.map

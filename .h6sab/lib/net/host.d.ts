@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+import type { SecureContext } from 'node:tls';
+import type { Settings } from '../base/config.js';
+import type { StreamError } from '../base/errors.js';
+import type { Jid } from '../base/jid.js';
+import type { Router } from '../core/router.js';
+import type { Outlet, Session, Sessions } from '../core/sessions.js';
+import type { PresenceRows } from '../core/presence-rows.js';
+import type { FramerLimits } from '../wire/framer.js';
+import type { SaslLookup } from '../wire/sasl.js';
+import type { Gate } from './gate.js';
+/** What the server asks of a connection. */
+export interface Guest {
+    /** Called about once a second: deadlines and silent peers. */
+    tick(now: number): void;
+    /** End the stream: with an error, or (null) as agreed. */
+    close(error: StreamError | null): void;
+    /** No goodbye is possible any more. */
+    drop(): void;
+}
+export interface Host {
+    readonly settings: Settings;
+    readonly domains: ReadonlySet<string>;
+    readonly defaultDomain: string;
+    readonly log: Logger;
+    /** ms, raised about once a second and at the start of busy turns: enough for time-outs, and free to read. */
+    readonly time: () => number;
+    readonly limits: {
+        readonly unauthenticated: FramerLimits;
+        readonly authenticated: FramerLimits;
+        /** Octets that a connection may send before it is authenticated, white space included. */
+        readonly early: number;
+    };
+    readonly gate: Gate;
+    readonly router: Router;
+    readonly sessions: Sessions;
+    readonly rows: PresenceRows;
+    readonly connections: Set<Guest>;
+    /** The current certificate; null without TLS. Another one after SIGHUP. */
+    readonly tls: () => SecureContext | null;
+    /** Credentials of a local part of a domain. */
+    readonly credentials: (domain: string) => SaslLookup;
+    readonly decoySecret: Buffer;
+    readonly jid: (text: string) => Jid | null;
+    /** The address, differently written, is the session's full or bare JID. */
+    readonly sameAddress: (text: string, jid: Jid) => boolean;
+    readonly sessionOver: (session: Session) => void;
+    readonly ping: (outlet: Outlet, jid: Jid) => void;
+}

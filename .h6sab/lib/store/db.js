@@ -1,0 +1,74 @@
+// One interface over a Postgres server and the embedded Postgres: the same SQL, the same types in the rows.
+import pg from 'pg';
+import { UsageError } from '../base/errors.js';
+import { openEmbedded } from './embedded.js';
+/** ms. A node that stands still must not hold its rows, and with them everybody (durability.md D4). */
+const TIMEOUTS = { idle_in_transaction_session_timeout: 1000, lock_timeout: 5000, statement_timeout: 30_000 };
+const CONNECT_TIMEOUT = 10_000;
+/** A result of one node, one batch: none is larger. */
+export const INT8 = 20;
+export const openDatabase = (options) => options.url === null ? openEmbedded(options.data) : openPostgres(options.url, options.connections);
+const openPostgres = async (url, connections) => {
+    const types = { getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) };
+    const pool = new pg.Pool({
+        connectionString: url, max: connections, types: types, keepAlive: true,
+        connectionTimeoutMillis: CONNECT_TIMEOUT, application_name: 'jidway', ...TIMEOUTS,
+    });
+    // a connection that breaks while idle is replaced by the pool; queries on it get their own errors
+    pool.on('error', () => { });
+    const named = namer();
+    const on = (client) => async (text, values = []) => {
+        const { rows } = await client.query({ name: named(text), text, values: values });
+        return rows;
+    };
+    const database = {
+        kind: 'postgres',
+        query: on(pool),
+        transaction: async (run) => {
+            const client = await pool.connect();
+            let broken;
+            try {
+                await client.query('begin');
+                const result = await run(nested({ query: on(client) }));
+                await client.query('commit');
+                return result;
+            }
+            catch (error) {
+                await client.query('rollback').catch((e) => {
+                    broken = e;
+                });
+                throw error;
+            }
+            finally {
+                client.release(broken);
+            }
+        },
+        close: () => pool.end(),
+    };
+    try {
+        await pool.query('select 1');
+    }
+    catch (error) {
+        await pool.end();
+        throw new UsageError(`the database does not answer (${error.message}); check DATABASE_URL, and that Postgres is running`, { cause: error });
+    }
+    return database;
+};
+/** Inside a transaction another one is just part of it. */
+const nested = ({ query }) => {
+    const tx = { query, transaction: (run) => run(tx) };
+    return tx;
+};
+/** Names for prepared statements. Texts are constants of the source, so there are few. */
+const namer = () => {
+    const names = new Map();
+    return (text) => {
+        let name = names.get(text);
+        if (name === undefined) {
+            name = `s${names.size}`;
+            names.set(text, name);
+        }
+        return name;
+    };
+};
+//# sourceMappingURL=db.js.map

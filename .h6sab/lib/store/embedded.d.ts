@@ -1,0 +1,18 @@
+import type { Database } from './db.js';
+export interface Ask {
+    readonly id: number;
+    /** 0: outside of any transaction. */
+    readonly tx: number;
+    readonly what: 'query' | 'exec' | 'begin' | 'commit' | 'rollback' | 'close';
+    readonly text: string;
+    readonly values: readonly unknown[];
+}
+export interface Answer {
+    readonly id: number;
+    readonly rows?: unknown[];
+    readonly error?: {
+        message: string;
+        code: string | undefined;
+    };
+}
+export declare const openEmbedded: (data: string) => Promise<Database>;

@@ -1,0 +1,82 @@
+// The embedded Postgres (PGlite): a worker thread owns it, for its queries would stop the event loop for the length of a
+// whole batch. One connection; transactions have it to themselves, everything else goes in the order asked.
+// The folder has one owner: who opens it holds the lock on the data folder (lib/cli/control.ts).
+import { existsSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { UsageError } from '../base/errors.js';
+/** Questions not answered yet; beyond that a question fails at once. */
+const WAITING = 100_000;
+/** From dist/ in both cases: node runs no TypeScript. */
+const workerFile = () => {
+    const beside = new URL('./embedded-worker.js', import.meta.url);
+    return existsSync(beside) ? beside : new URL('../../dist/lib/store/embedded-worker.js', import.meta.url);
+};
+export const openEmbedded = async (data) => {
+    const worker = new Worker(workerFile(), { workerData: { folder: `${data}/pg` }, execArgv: [] });
+    const pending = new Map();
+    let ids = 0;
+    let txs = 0;
+    let dead = null;
+    const fail = (error) => {
+        dead ??= error;
+        for (const { reject } of pending.values())
+            reject(dead);
+        pending.clear();
+    };
+    worker.on('message', ({ id, rows, error }) => {
+        const waiting = pending.get(id);
+        pending.delete(id);
+        if (error === undefined)
+            waiting?.resolve(rows ?? []);
+        else
+            waiting?.reject(Object.assign(new Error(error.message), { code: error.code }));
+    });
+    worker.on('error', (error) => fail(new Error(`the embedded database failed: ${error.message}`, { cause: error })));
+    worker.on('exit', () => fail(new Error('the embedded database has ended')));
+    const ask = (tx, what, text = '', values = []) => new Promise((resolve, reject) => {
+        if (dead !== null)
+            return reject(dead);
+        if (pending.size >= WAITING)
+            return reject(new Error('the embedded database is overloaded'));
+        const id = ++ids;
+        pending.set(id, { resolve, reject });
+        worker.postMessage({ id, tx, what, text, values });
+    });
+    const inside = (tx) => {
+        const db = {
+            query: async (text, values) => await ask(tx, 'query', text, values),
+            transaction: (run) => run(db),
+        };
+        return db;
+    };
+    try {
+        await ask(0, 'query', 'select 1');
+    }
+    catch (error) {
+        await worker.terminate();
+        throw new UsageError(`the embedded database in ${data}/pg cannot be opened: ${error.message}`, { cause: error });
+    }
+    return {
+        kind: 'embedded',
+        query: inside(0).query,
+        transaction: async (run) => {
+            const tx = ++txs;
+            await ask(tx, 'begin');
+            try {
+                const result = await run(inside(tx));
+                await ask(tx, 'commit');
+                return result;
+            }
+            catch (error) {
+                await ask(tx, 'rollback').catch(() => []); // a commit that failed has rolled back already
+                throw error;
+            }
+        },
+        close: async () => {
+            if (dead === null)
+                await ask(0, 'close').catch(() => []);
+            await worker.terminate();
+        },
+    };
+};
+//# sourceMappingURL=embedded.js.map

@@ -1,0 +1,39 @@
+// Nodes: an id, and an epoch for each life of it. Leases come with the second node (routing.md, steps 8 and 10).
+import { UsageError } from '../base/errors.js';
+/** ms between renewals, and seconds after which a node that did not renew counts as over (routing.md, step 8: L/3, L + G). */
+export const RENEW = 3300;
+const OVER = 70;
+/** Nodes that have not signed off. */
+export const nodes = (db) => db.query('select id, extract(epoch from now() - renewed)::float8 as age from node where not signed_off order by id');
+/**
+ * A new epoch for this node. The caller holds the lock on the data folder that the id comes from, so the predecessor is gone.
+ * Throws UsageError while another node lives: without NATS each would believe that it is alone, and mail would be lost.
+ * Nobody else lives, then, so whatever sessions the presence table holds are over.
+ */
+export const registerNode = async (db, id) => db.transaction(async (tx) => {
+    const [row] = await tx.query(`
+    insert into node (id, epoch) values ($1, 1)
+    on conflict (id) do update set epoch = node.epoch + 1, renewal = 0, n = 0, started = now(), renewed = now(), signed_off = false
+    returning epoch`, [id]);
+    const other = (await nodes(tx)).find((node) => node.id !== id && node.age < OVER);
+    if (other !== undefined) {
+        throw new UsageError(`node '${other.id}' uses this database too (it last said so ${Math.round(other.age)} s ago), and without NATS_URL only one may. ` +
+            `Stop it, or if it was killed start it again with its own data folder, or wait until it counts as over (${OVER} s)`);
+    }
+    const { epoch } = row;
+    await tx.query('update node set signed_off = true where id <> $1', [id]);
+    await tx.query(`
+    with gone as (delete from presence where node <> $1 or epoch < $2 returning account)
+    update account set generation = generation + 1 where account in (select account from gone)`, [id, epoch]);
+    return { id, epoch };
+});
+/** Say that this node still lives. */
+export const renew = async (db, { id, epoch }) => {
+    await db.query('update node set renewal = renewal + 1, renewed = now() where id = $1 and epoch = $2', [id, epoch]);
+};
+/** This node ends in order: its rows are gone, nobody has to wait for it. */
+export const signOff = (db, { id, epoch }) => db.transaction(async (tx) => {
+    await tx.query('delete from presence where node = $1 and epoch = $2', [id, epoch]);
+    await tx.query('update node set signed_off = true where id = $1 and epoch = $2', [id, epoch]);
+});
+//# sourceMappingURL=node.js.map

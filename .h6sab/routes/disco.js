@@ -1,0 +1,30 @@
+// XEP-0030: Service Discovery. What is told is generated from the routes, so it is true by construction.
+import { createElement as el } from 'ltx';
+import { StanzaError } from '../lib/base/errors.js';
+import { NS } from '../lib/base/namespaces.js';
+/** There are no nodes yet (§3.2: an unknown node is item-not-found). */
+const noNode = ({ payload }) => {
+    if (String(payload.attrs['node'] ?? '') !== '')
+        throw new StanzaError('item-not-found');
+};
+const info = (request, { routes }) => {
+    noNode(request);
+    const server = request.to.local === '';
+    const features = new Set([NS.discoInfo, NS.discoItems, ...routes.flatMap((r) => (server ? r.features : r.accountFeatures) ?? [])]);
+    // §9: 'server/im' for the server, 'account/registered' for an account
+    const identity = server ? { category: 'server', type: 'im', name: 'jidway' } : { category: 'account', type: 'registered' };
+    return el('query', { xmlns: NS.discoInfo }, el('identity', identity), ...[...features].sort().map((f) => el('feature', { var: f })));
+};
+const items = (request) => {
+    noNode(request);
+    return el('query', { xmlns: NS.discoItems });
+};
+export const disco = {
+    name: 'disco',
+    spec: 'XEP-0030 2.5.0',
+    iq: [
+        { type: 'get', to: 'either', ns: NS.discoInfo, name: 'query', answer: info },
+        { type: 'get', to: 'either', ns: NS.discoItems, name: 'query', answer: items },
+    ],
+};
+//# sourceMappingURL=disco.js.map

@@ -1,0 +1,2 @@
+import type { Route } from '../lib/core/route.js';
+export declare const ROUTES: readonly Route[];

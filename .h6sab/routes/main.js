@@ -1,0 +1,105 @@
+#!/usr/bin/env node
+// The starter: the only file that touches the process's environment. It hands the commands what they need, and loads the
+// database and the server only when one is asked for, so that `config` and `--help` answer at once.
+import { availableParallelism } from 'node:os';
+import { JidError, parseJid } from '../lib/base/jid.js';
+import { VERSION } from '../lib/base/version.js';
+import { run } from '../lib/cli/commands.js';
+import { environmentForAllCores, startAgain } from '../lib/cli/threads.js';
+const account = (text) => {
+    try {
+        const { bare, local, resource } = parseJid(text);
+        return local === '' || resource !== '' ? null : bare;
+    }
+    catch (error) {
+        if (error instanceof JidError)
+            return null;
+        throw error;
+    }
+};
+const openDatabase = async ({ databaseUrl, data, dbConnections }) => {
+    const { openDatabase: open } = await import('../lib/store/db.js');
+    return open({ url: databaseUrl, data, connections: dbConnections });
+};
+const accountsOf = async (db) => {
+    const store = await import('../lib/store/accounts.js');
+    const typed = (credentials) => credentials;
+    return {
+        add: list => store.addAccounts(db, list.map(({ jid, credentials }) => ({ account: jid, credentials: typed(credentials) }))),
+        setPassword: (jid, credentials) => store.setCredentials(db, jid, typed(credentials)),
+        remove: jid => store.deleteAccount(db, jid),
+        list: (after, limit) => store.listAccounts(db, after, limit),
+    };
+};
+const certificateFiles = async ({ tlsCert, tlsKey, data }) => {
+    if (tlsCert !== null && tlsKey !== null)
+        return { cert: tlsCert, key: tlsKey, ca: null };
+    const { developmentFiles } = await import('../lib/wire/tls-context.js');
+    return developmentFiles(`${data}/tls`);
+};
+const startServer = async (settings) => {
+    const [server, { ROUTES }, { developmentCertificate }, { makeLog }, { nodeId }, { databaseFacts }] = await Promise.all([
+        import('../lib/server.js'), import('./index.js'), import('../lib/wire/tls-context.js'), import('../lib/cli/log.js'),
+        import('../lib/cli/node-id.js'), import('../lib/store/facts.js'),
+    ]);
+    const files = await certificateFiles(settings);
+    const tls = files.ca === null ? files : await developmentCertificate(`${settings.data}/tls`, settings.domain);
+    const log = makeLog(settings, process.stderr.isTTY);
+    const node = await nodeId(settings);
+    const db = await openDatabase(settings); // the server closes it, also where its start fails
+    const started = await server.startServer({ settings, routes: ROUTES, log, db, tls, node });
+    return {
+        ports: started.ports,
+        tls,
+        accounts: await accountsOf(started.db),
+        facts: () => databaseFacts(started.db),
+        endSessions: jid => started.endSessions(jid),
+        reload: () => started.reload(),
+        close: () => started.stop(),
+    };
+};
+const deps = {
+    version: VERSION,
+    account,
+    derive: async (password, iterations) => (await import('../lib/wire/scram-keys.js')).deriveCredentials(password, iterations),
+    openDatabase: async (settings) => {
+        const db = await openDatabase(settings);
+        try {
+            await (await import('../lib/store/schema.js')).applySchema(db);
+        }
+        catch (error) {
+            await db.close();
+            throw error;
+        }
+        return { accounts: await accountsOf(db), close: () => db.close() };
+    },
+    inspectDatabase: settings => inspect(settings),
+    startServer,
+    certificateFiles,
+};
+const inspect = async (settings) => {
+    const [{ existsSync }, { databaseFacts }, { approach }] = await Promise.all([
+        import('node:fs'), import('../lib/store/facts.js'), import('../lib/cli/access.js'),
+    ]);
+    if (settings.databaseUrl === null && !existsSync(`${settings.data}/pg`))
+        return null;
+    const lock = await approach(settings);
+    if (lock === 'server')
+        throw new Error('a server has just been started; ask again');
+    try {
+        const db = await openDatabase(settings);
+        try {
+            return await databaseFacts(db);
+        }
+        finally {
+            await db.close();
+        }
+    }
+    finally {
+        await lock?.close();
+    }
+};
+const args = process.argv.slice(2);
+const again = environmentForAllCores(args, process.env, availableParallelism());
+process.exitCode = again === null ? await run(args, deps, process) : await startAgain(again);
+//# sourceMappingURL=main.js.map

@@ -1,0 +1,93 @@
+// `doctor`: what it finds, and that each finding that is not fine says what to do.
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import t from 'tap';
+import { defaultSettings } from '../../lib/base/config.js';
+import { UsageError } from '../../lib/base/errors.js';
+import { judgeDatabase } from '../../lib/cli/doctor.js';
+import { checkCertificate, checkPorts } from '../../lib/cli/doctor-network.js';
+import { depsWith, FACTS, jidway, memory } from '../helpers/commands.js';
+const states = (findings) => Object.fromEntries(findings.map(({ about, state }) => [about, state]));
+const OFF = ['--c2s-port=', '--c2s-tls-port=', '--http-port=', '--https-port='];
+t.test('a healthy database has nothing to complain of', async (t) => {
+    t.same([...new Set(judgeDatabase(FACTS, 500).map(({ state }) => state))], ['ok']);
+});
+t.test('each weakness of the database is found', async (t) => {
+    const judged = (more) => states(judgeDatabase({ ...FACTS, ...more }, 0));
+    t.match(judged({ fsync: false }), { fsync: 'warn' });
+    t.match(judged({ synchronousCommit: 'off' }), { commit: 'warn' });
+    t.match(judged({ synchronousCommit: 'local' }), { commit: 'ok' });
+    t.match(judged({ schemaFound: 2 }), { schema: 'warn' });
+    t.match(judged({ schemaFound: 4 }), { schema: 'fail' });
+    t.match(judged({ now: -2000 }), { clock: 'warn' });
+    t.match(judged({ now: 60_000 }), { clock: 'fail' });
+    t.match(judged({ nodes: [{ id: 'a', age: 1 }] }), { nodes: 'ok' });
+    t.match(judged({ nodes: [{ id: 'a', age: 1 }, { id: 'b', age: 2 }] }), { nodes: 'warn' });
+});
+t.test('every finding but a good one says what to do', async (t) => {
+    const worst = { ...FACTS, fsync: false, synchronousCommit: 'off', schemaFound: 9, now: 1e9, nodes: [{ id: 'a', age: 1 }, { id: 'b', age: 2 }] };
+    for (const { state, advice } of judgeDatabase(worst, 0))
+        t.equal(advice === '', state === 'ok');
+});
+t.test('a database that is away fails the command with advice', async (t) => {
+    const deps = depsWith(memory(), { inspectDatabase: () => Promise.reject(new UsageError('connection refused')) });
+    const env = { DATABASE_URL: 'postgres://jidway:geheim@127.0.0.1:1/x' };
+    const { code, out } = await jidway(['doctor', '--data', t.testdir({}), ...OFF], deps, '', env);
+    t.equal(code, 1);
+    t.match(out, /^fail {2}database +connection refused\n +→ check DATABASE_URL/m);
+    t.notMatch(out, /geheim/);
+});
+t.test('before the first start there is nothing to find and nothing is made', async (t) => {
+    const deps = depsWith(memory(), { inspectDatabase: async () => null });
+    const data = join(t.testdir({}), 'none');
+    const { code, out, err } = await jidway(['doctor', '--json', '--data', data, ...OFF], deps);
+    t.equal(code, 0, err);
+    const findings = out.trimEnd().split('\n').map(line => JSON.parse(line));
+    t.ok(findings.every(({ state }) => state === 'ok'));
+    t.match(findings.map(({ text }) => text).join('\n'), /none runs on this data folder[^]*none yet; it is made at the first start/);
+});
+t.test('certificates: names, expiry, key', async (t) => {
+    const folder = t.testdir({});
+    const pair = async (name, hosts) => {
+        const made = await generate([{ name: 'commonName', value: hosts[0] }], {
+            keyType: 'ec', extensions: [{ name: 'subjectAltName', altNames: hosts.map(value => ({ type: 2, value })) }],
+        });
+        const files = { cert: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) };
+        writeFileSync(files.cert, made.cert);
+        writeFileSync(files.key, made.private);
+        return files;
+    };
+    const one = await pair('one', ['capulet.example', 'xn--bcher-kva.example']);
+    const two = await pair('two', ['capulet.example']);
+    const check = (files, domains, days = 0) => checkCertificate({ ca: null, ...files }, domains, new Date(Date.now() + days * 86_400_000));
+    t.same((await check(one, ['capulet.example', 'bücher.example'])).map(({ state }) => state), ['ok', 'ok']);
+    t.match(await check(two, ['capulet.example', 'montague.example']), [{ state: 'fail', text: /does not name montague\.example/ }]);
+    t.match((await check(one, ['capulet.example'], 20_000)).at(-1), { state: 'fail', text: /expired on/ });
+    const { validTo } = new (await import('node:crypto')).X509Certificate((await import('node:fs')).readFileSync(one.cert));
+    const days = (new Date(validTo).getTime() - Date.now()) / 86_400_000;
+    t.match((await check(one, ['capulet.example'], days - 10)).at(-1), { state: 'warn', text: /expires on/ });
+    t.match(await check({ cert: one.cert, key: two.key }, ['capulet.example']), [{ state: 'fail', text: /do not belong together/ }]);
+    t.match(await check({ cert: one.cert, key: join(folder, 'none') }, ['capulet.example']), [{ state: 'fail', text: /is not there/ }]);
+    t.match(await check({ cert: one.key, key: one.key }, ['capulet.example']), [{ state: 'fail' }]);
+    t.match(await check({ cert: join(folder, 'x'), key: join(folder, 'y'), ca: join(folder, 'z') }, ['localhost']), [{ state: 'ok', text: /made at the first start/ }]);
+});
+t.test('ports: free, taken, ours, off, not ours to take', async (t) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    t.teardown(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address();
+    const settings = defaultSettings({ c2sPort: port, c2sTlsPort: null, httpPort: 0, httpsPort: null });
+    t.match(await checkPorts(settings, null), [
+        { about: 'c2s_port', state: 'fail', text: /taken by another program/ }, { about: 'c2s_tls_port', state: 'ok', text: 'off' },
+        { about: 'http_port', state: 'ok', text: /any free/ }, { about: 'https_port', state: 'ok' },
+    ]);
+    const server = { pid: 1, ports: { c2s: port, c2sTls: null, http: 9, https: null }, database: FACTS };
+    t.match(await checkPorts(settings, server), [{ state: 'ok', text: /open in the running server/ }]);
+    t.match(await checkPorts(defaultSettings({ host: '192.0.2.1', c2sPort: 50_000 }), null), [{ state: 'fail', text: /no address of this machine/ }]);
+    await new Promise(closed => other.close(closed));
+    t.match(await checkPorts(settings, null), [{ state: 'ok', text: `${port} is free` }]);
+});
+//# sourceMappingURL=doctor.js.map

@@ -1,0 +1,86 @@
+// `start` as a process: banner, demo accounts, the door for other commands, and signals.
+import { spawn } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { depsWith, jidway, memory } from '../helpers/commands.js';
+const PROGRAM = fileURLToPath(new URL(`../helpers/command-line${extname(import.meta.url)}`, import.meta.url));
+const start = (t, args, env = {}) => {
+    const child = spawn(process.execPath, [...process.execArgv, PROGRAM, 'start', ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    t.teardown(() => child.kill('SIGKILL'));
+    let text = '';
+    const ended = new Promise(done => child.on('close', (code, signal) => done({ code, signal })));
+    const waiting = new Set();
+    for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (part) => {
+            text += part.toString();
+            for (const look of waiting)
+                look();
+        });
+    }
+    const until = (pattern) => new Promise((done, failed) => {
+        const look = () => {
+            if (pattern.test(text))
+                done();
+        };
+        waiting.add(look);
+        look();
+        void ended.then(() => failed(new Error(`it ended without ${String(pattern)}: ${text}`)));
+    });
+    return { child, out: () => text, until, ended };
+};
+t.test('the first start on localhost makes two accounts with new passwords and tells them once', async (t) => {
+    const data = join(t.testdir({}), 'data');
+    const first = start(t, ['--data', data]);
+    await first.until(/Try it:[^]*$/);
+    const [, romeo, juliet] = /romeo@localhost +password +(\w{20})\n +juliet@localhost +password +(\w{20})\n/.exec(first.out()) ?? [];
+    t.not(romeo, juliet);
+    t.equal(readFileSync(join(data, 'demo-accounts.txt'), 'utf8'), `romeo@localhost ${romeo}\njuliet@localhost ${juliet}\n`);
+    t.equal(statSync(join(data, 'demo-accounts.txt')).mode & 0o777, 0o600);
+    await t.test('other commands work beside it', async (t) => {
+        const away = depsWith(memory(), { openDatabase: () => Promise.reject(new Error('not here')) });
+        t.equal((await jidway(['user', 'list', '--data', data], away)).out, 'juliet@localhost\nromeo@localhost\n');
+        const { out } = await jidway(['doctor', '--data', data], away);
+        t.match(out, new RegExp(`runs with pid ${first.child.pid}`));
+        t.match(out, /c2s_port +5222, open in the running server/);
+    });
+    await t.test('a second start on the folder is refused', async (t) => {
+        const second = start(t, ['--data', data]);
+        t.same(await second.ended, { code: 2, signal: null });
+        t.match(second.out(), new RegExp(`another jidway \\(pid ${first.child.pid}\\)`));
+    });
+    first.child.kill('SIGTERM');
+    t.same(await first.ended, { code: 0, signal: null }, 'told to stop, it stops in order');
+    const again = start(t, ['--data', data]);
+    await again.until(/Try it:[^]*$/);
+    t.match(again.out(), /Demo accounts, made at the first start: see .*demo-accounts\.txt/);
+    t.notMatch(again.out(), new RegExp(`${romeo}`));
+    again.child.kill('SIGINT');
+    t.same(await again.ended, { code: 0, signal: null });
+});
+t.test('a real domain gets no accounts that nobody asked for', async (t) => {
+    const server = start(t, ['--data', t.testdir({}), '--domain', 'capulet.example']);
+    await server.until(/Try it:[^]*$/);
+    t.match(server.out(), /user add you@capulet\.example/);
+    t.notMatch(server.out(), /Demo accounts/);
+    server.child.kill('SIGTERM');
+    await server.ended;
+});
+t.test('--demo makes demo1 and demo2 with their names as passwords, loudly, and only on loopback', async (t) => {
+    const server = start(t, ['--data', t.testdir({}), '--demo']);
+    await server.until(/!! demo is on/);
+    t.match(server.out(), /demo1@localhost +password +demo1\n +demo2@localhost +password +demo2\n/);
+    server.child.kill('SIGTERM');
+    await server.ended;
+    const refused = start(t, ['--data', t.testdir({}), '--demo', '--host', '0.0.0.0']);
+    t.match(await refused.ended, { code: 2 });
+    t.match(refused.out(), /only with a loopback host, not with 0\.0\.0\.0/);
+});
+t.test('settings not in effect are named at the start', async (t) => {
+    const server = start(t, ['--data', t.testdir({})], { JIDWAY_ARCHIVE: 'off' });
+    await server.until(/!! archive = off \(from JIDWAY_ARCHIVE\) is not in effect in this version/);
+    server.child.kill('SIGTERM');
+    await server.ended;
+});
+//# sourceMappingURL=start.js.map

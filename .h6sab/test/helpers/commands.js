@@ -1,0 +1,72 @@
+// The command line run inside the test, with accounts in memory in place of a database; everything else is the real thing.
+import { PassThrough } from 'node:stream';
+import { run } from '../../lib/cli/commands.js';
+export const memory = () => {
+    const kept = new Map();
+    const accounts = {
+        add: async (list) => list.map(({ jid, credentials }) => {
+            if (kept.has(jid))
+                return false;
+            kept.set(jid, credentials);
+            return true;
+        }),
+        setPassword: async (jid, credentials) => {
+            if (!kept.has(jid))
+                return false;
+            kept.set(jid, credentials);
+            return true;
+        },
+        remove: async (jid) => kept.delete(jid),
+        list: async (after, limit) => [...kept.keys()].toSorted().filter(jid => jid > after).slice(0, limit),
+    };
+    return { kept, accounts, opened: 0, closed: 0, atOnce: 0, ended: [], reloads: 0 };
+};
+export const FACTS = {
+    kind: 'embedded', version: 'Postgres 18', schemaWanted: 3, schemaFound: 3, fsync: true, synchronousCommit: 'on', now: 0, nodes: [],
+};
+export const depsWith = (store, more = {}) => ({
+    version: '1.2.3',
+    account: text => (/^[^@/\s]+@[^@/\s]+$/.test(text) ? text.toLowerCase() : null),
+    derive: async (password, iterations) => {
+        if (password.includes('\uFEFF'))
+            throw new Error('it holds U+FEFF');
+        return [{ key: Buffer.from(`${password}/${iterations}`) }];
+    },
+    openDatabase: async () => {
+        store.opened++;
+        store.atOnce = Math.max(store.atOnce, store.opened - store.closed);
+        return { accounts: store.accounts, close: async () => void store.closed++ };
+    },
+    inspectDatabase: async () => ({ ...FACTS, now: Date.now() }),
+    startServer: async () => ({
+        accounts: store.accounts,
+        ports: { c2s: 5222, c2sTls: null, http: 5280, https: null },
+        tls: { cert: 'data/tls/server.crt', key: 'data/tls/server.key', ca: 'data/tls/ca.crt' },
+        facts: async () => ({ ...FACTS, now: Date.now() }),
+        endSessions: jid => void store.ended.push(jid),
+        reload: async () => void store.reloads++,
+        close: async () => void store.closed++,
+    }),
+    certificateFiles: async ({ data }) => ({ cert: `${data}/tls/server.crt`, key: `${data}/tls/server.key`, ca: `${data}/tls/ca.crt` }),
+    ...more,
+});
+/** What `jidway ARGS` does, with `input` on standard input. */
+export const jidway = async (args, deps, input = '', env = {}) => {
+    const { around, out, err } = surroundings(input, env);
+    const code = await run(args, deps, around);
+    return { code, out: out(), err: err() };
+};
+export const surroundings = (input, env) => {
+    const stdin = new PassThrough();
+    stdin.end(input);
+    const [stdout, out] = collected();
+    const [stderr, err] = collected();
+    return { around: { env, stdin: stdin, stdout, stderr }, out, err };
+};
+const collected = () => {
+    const stream = new PassThrough();
+    let text = '';
+    stream.on('data', (part) => (text += part.toString()));
+    return [stream, () => text + String(stream.read() ?? '')];
+};
+//# sourceMappingURL=commands.js.map
