@@ -22,8 +22,8 @@ import type { Clock } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Resolution, RouteCache } from './route-cache.js'
 import type { Request, Routed, Services } from './route.js'
-import { IQ, IQ_TYPES, MESSAGE, MESSAGE_TYPES, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
-import type { Action, IqType, MessageType, PresenceType, Target } from './rules.js'
+import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
+import type { Action, IqType, PresenceType, Target } from './rules.js'
 import type { Here, Session, Sessions } from './sessions.js'
 
 export interface RouterParts {

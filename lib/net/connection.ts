@@ -150,7 +150,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   }
 
   send(octets: string): void {
-    this.link.send(octets, true)
+    this.link.send(octets, false)
   }
 
   opened(): void {

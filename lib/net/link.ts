@@ -35,7 +35,7 @@ export interface LinkEvents {
 /** IPv4 addresses come mapped into IPv6 on a dual-stack listener. */
 export const plainAddress = (address: string | undefined): string => (address ?? '').replace(/^::ffff:(?=\d+\.)/, '')
 
-export const isLoopback = (address: string): boolean => address === '::1' || /^127\./.test(address)
+export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
 export interface TcpLink extends Link {
   /** The same connection inside TLS from now on (RFC 6120 §5.4.3.3). Call after what was queued has been sent. */

@@ -2,12 +2,10 @@
 import pg from 'pg'
 import { UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
+import type { Database } from './database.js'
 import { openEmbedded } from './embedded.js'
 
-export interface Database extends Db {
-  readonly kind: 'postgres' | 'embedded'
-  close(): Promise<void>
-}
+export type { Database } from './database.js'
 
 export interface DatabaseOptions {
   /** postgres://…; null: embedded, in `data`. */

@@ -3,7 +3,7 @@ import { fdatasyncSync, mkdirSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { NodeFS } from '@electric-sql/pglite/nodefs'
-import type { Answer, Ask } from './embedded.js'
+import type { Answer, Ask } from './embedded-protocol.js'
 
 interface Stream { nfd: number }
 interface EmscriptenModule { NODEFS: { stream_ops: { fsync?: (stream: Stream) => number } } }

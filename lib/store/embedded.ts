@@ -5,22 +5,8 @@ import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
-import type { Database } from './db.js'
-
-export interface Ask {
-  readonly id: number
-  /** 0: outside of any transaction. */
-  readonly tx: number
-  readonly what: 'query' | 'exec' | 'begin' | 'commit' | 'rollback' | 'close'
-  readonly text: string
-  readonly values: readonly unknown[]
-}
-
-export interface Answer {
-  readonly id: number
-  readonly rows?: unknown[]
-  readonly error?: { message: string; code: string | undefined }
-}
+import type { Database } from './database.js'
+import type { Answer, Ask } from './embedded-protocol.js'
 
 /** Questions not answered yet; beyond that a question fails at once. */
 const WAITING = 100_000

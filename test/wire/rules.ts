@@ -145,6 +145,7 @@ const REFUSED: Readonly<Record<string, readonly Case[]>> = {
     ['XML Names §6.1: and with an empty element', `${HEADER}<a><b xmlns:q='u'/><q:c/></a>`],
     ['XML Names §5: a prefix undeclared again', `${HEADER}<a xmlns:q=''/>`],
     ['XML Names §6.3: an attribute twice by its namespace', `${HEADER}<a xmlns:q='u' xmlns:r='u' q:b='' r:b=''/>`],
+    ['XML Names §6.3: the same among more attributes', `${HEADER}<a xmlns:q='u' xmlns:r='u' p:b='' q:b='' p:c='' r:b=''/>`],
     ['XML Names §6.3: the same with a prefix of the header', `${HEADER}<a xmlns:q='urn:p' q:b='' p:b=''/>`],
     ['XML Names §3: xml bound to something else', `${HEADER}<a xmlns:xml='u'/>`],
     ['XML Names §3: something else bound to xml', `${HEADER}<a xmlns:q='http://www.w3.org/XML/1998/namespace'/>`],

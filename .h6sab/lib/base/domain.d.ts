@@ -1,2 +1,0 @@
-/** Normalised, without a trailing dot; null where it is no domain. */
-export declare const prepDomain: (text: string) => string | null;

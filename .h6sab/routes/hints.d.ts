@@ -1,2 +1,0 @@
-import type { Route } from '../lib/core/route.js';
-export declare const hints: Route;

@@ -1,0 +1,45 @@
+// Two @xmpp/client clients that write to each other; run by xmpp-js.ts with the CA trusted. Prints JSON lines.
+import { client, xml } from '@xmpp/client'
+
+const [scheme, port] = process.argv.slice(2)
+const say = (line) => console.log(JSON.stringify(line))
+const make = (username, resource) => {
+  const made = client({ service: `${scheme}://127.0.0.1:${port}`, domain: 'localhost', username, password: username, resource })
+  made.reconnect.stop()
+  made.on('error', (error) => {
+    console.error(error)
+    process.exit(1)
+  })
+  return made
+}
+const message = (to) => new Promise((resolve) => {
+  to.on('stanza', (stanza) => {
+    if (stanza.is('message') && stanza.getChild('body') !== undefined) {
+      resolve({ juliet: stanza.getChildText('body'), from: stanza.attrs.from, delayed: stanza.getChild('delay', 'urn:xmpp:delay') !== undefined })
+    }
+  })
+})
+
+const romeo = make('romeo', 'orchard')
+const juliet = make('juliet', 'balcony')
+await romeo.start()
+say({ online: romeo.jid.toString() })
+await romeo.send(xml('presence'))
+await juliet.start()
+say({ online: juliet.jid.toString() })
+await juliet.send(xml('presence'))
+// a ping answered proves that the presence before it was handled
+await juliet.iqCaller.get(xml('ping', 'urn:xmpp:ping'))
+const live = message(juliet)
+await romeo.send(xml('message', { to: 'juliet@localhost', type: 'chat' }, xml('body', {}, 'Neither, fair saint ☺')))
+say(await live)
+await juliet.stop()
+await romeo.send(xml('message', { to: 'juliet@localhost', type: 'chat' }, xml('body', {}, 'while you were away')))
+await romeo.iqCaller.get(xml('ping', 'urn:xmpp:ping'))
+const again = make('juliet', 'balcony')
+const stored = message(again)
+await again.start()
+await again.send(xml('presence'))
+say(await stored)
+await again.stop()
+await romeo.stop()
