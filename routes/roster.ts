@@ -42,10 +42,10 @@ const set = async ({ payload, from }: Request, server: Services): Promise<void> 
     return
   }
   const name = String(item.attrs['name'] ?? '')
-  const groups = item.getChildElements().filter((e) => e.getName() === 'group').map((e) => e.getText())
+  // RFC 6121 §2.3.3 calls an empty group not acceptable; Psi sends one where it means none, so none it is (clients.md §5)
+  const groups = item.getChildElements().filter((e) => e.getName() === 'group').map((e) => e.getText()).filter((g) => g !== '')
   if (name.length > LONGEST_NAME || groups.length > MOST_GROUPS || groups.some((g) => g.length > LONGEST_NAME)) throw new StanzaError('not-acceptable', 'a name or group is too long, or there are too many groups')
   if (new Set(groups).size !== groups.length) throw new StanzaError('bad-request', 'a group is named twice') // §2.3.3
-  if (groups.includes('')) throw new StanzaError('not-acceptable', 'a group has no name')
   const stored = await setContact(server.db, from.bare, jid.full, name, groups, server.settings.rosterMaxItems)
   if (stored === 'full') throw new StanzaError('resource-constraint', `more than ${server.settings.rosterMaxItems} contacts`, { type: 'cancel' })
   await push(from.bare, itemElement(stored), server)

@@ -16,6 +16,7 @@ export const readDeclaration = (buf: Buffer, pos: number, end: number): number =
   }
   let p = pos
   while (p < end && buf[p] !== 0x3e) {
+    if (buf[p] === 0x3c && p > pos) throw notWellFormed('bad XML declaration')
     const n = (buf[p] as number) < 0x80 ? 1 : utf8Length(buf, p, end)
     if (n < 0) throw badOctets(n)
     if (n === 0) return ~pos

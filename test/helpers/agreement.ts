@@ -77,8 +77,9 @@ export const nodeOf = (element: Element, around: ReadonlyMap<string, string>): N
   const [prefix, local] = split(element.name)
   const children: (Node | string)[] = []
   for (const child of element.children) {
+    const last = children[children.length - 1]
     if (typeof child !== 'string') children.push(nodeOf(child as Element, scope))
-    else if (typeof children[children.length - 1] === 'string') children[children.length - 1] += child
+    else if (typeof last === 'string') children[children.length - 1] = last + child
     else if (child !== '') children.push(child)
   }
   return { ns: scope.get(prefix) ?? '?', name: local, attrs, children }

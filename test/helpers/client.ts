@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
+import { StringDecoder } from 'node:string_decoder'
 import { Element as LtxElement, Parser } from 'ltx'
 import type { Element } from 'ltx'
 
@@ -27,6 +28,8 @@ export interface RawClient {
   /** Send a request and wait for its answer. */
   iq(type: 'get' | 'set', payload: string, to?: string): Promise<Element>
   startTls(options?: ConnectionOptions): Promise<void>
+  /** A new stream begins: what comes next is a new document. */
+  restart(): void
   open(to?: string, more?: string): Promise<Element>
   login(user: string, password: string, resource?: string): Promise<RawClient>
   presence(inner?: string): Promise<void>
@@ -92,7 +95,8 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
   }
   reset()
   const listen = (socket: Socket): void => {
-    socket.on('data', (data) => parser.write(data.toString()))
+    const decoder = new StringDecoder('utf8')
+    socket.on('data', (data) => parser.write(decoder.write(data)))
     socket.on('close', () => {
       over = true
       end()
@@ -145,9 +149,12 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
       reset()
       listen(secure)
     },
-    open: async (to = 'localhost', more = '') => {
+    restart: () => {
       reset()
       unread = []
+    },
+    open: async (to = 'localhost', more = '') => {
+      client.restart()
       client.send(header(to, more))
       return client.next((e) => e.name === 'stream:features')
     },

@@ -120,7 +120,8 @@ export const judge = (octets: Uint8Array, limits: FramerLimits = NO_LIMITS): Jud
       return
     }
     const { children } = top.node
-    if (typeof children[children.length - 1] === 'string') children[children.length - 1] += value
+    const last = children[children.length - 1]
+    if (typeof last === 'string') children[children.length - 1] = last + value
     else if (value !== '') children.push(value)
   }
 

@@ -1,7 +1,7 @@
 // The recorded streams of real clients (test/data/traces/README.md).
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from './root.js'
 
 /** One top-level item as it crossed the wire: a stream header or end, an element, or a run of white space. */
 export interface TraceItem {
@@ -15,24 +15,14 @@ export interface TraceItem {
   readonly xml: string
 }
 
-/** The folder of package.json: compiled helpers run from dist/, the data stays in the source tree. */
-export const repository = (): string => {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (folder === dirname(folder)) throw new Error('no package.json above the test helpers')
-    folder = dirname(folder)
-  }
-  return folder
-}
-
-const folder = (): string => join(repository(), 'test', 'data', 'traces')
+const FOLDER = join(ROOT, 'test', 'data', 'traces')
 
 /** The clients that were recorded. */
-export const clients = (): string[] => readdirSync(folder()).filter((name) => name.endsWith('.jsonl')).map((name) => name.slice(0, -6)).sort()
+export const clients = (): string[] => readdirSync(FOLDER).filter((name) => name.endsWith('.jsonl')).map((name) => name.slice(0, -6)).sort()
 
 /** All items of one client, in order of time. */
 export const trace = (client: string): TraceItem[] =>
-  readFileSync(join(folder(), `${client}.jsonl`), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as TraceItem)
+  readFileSync(join(FOLDER, `${client}.jsonl`), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as TraceItem)
 
 /** What a client sent on a TCP stream, one entry for each stream header: from the header to the next, as text. */
 export const sentStreams = (client: string): string[] => {

@@ -34,7 +34,7 @@ t.test('every generated stream is accepted, and its frames say what the oracle r
   t.ok(rebuilt > 100, `${rebuilt} of them in another form than they were sent`)
 })
 
-t.test('a stream is judged the same however it is cut, byte by byte included', async (t) => {
+t.test('a stream is judged the same however it is cut, byte by byte included', async () => {
   fc.assert(fc.property(stream, fc.array(fc.nat(4000), { maxLength: 20 }), (model, cuts) => {
     const octets = writeStream(model)
     must(dependence(octets, cutsOf(cuts, octets)), octets)
@@ -152,6 +152,20 @@ t.test('a sink may restart the stream; the new header may be in the same chunk (
   two.framer.restart()
   write(two.framer, `<stream:stream xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'>`)
   t.equal(refusal(() => write(two.framer, '<message><p:x/></message>')), 'not-well-formed', 'prefixes of the old header are gone')
+})
+
+t.test('a sink may use another framer meanwhile', async (t) => {
+  const other = watched()
+  write(other.framer, HEADER)
+  const one = watched(LIMITS, ({ id }) => {
+    write(other.framer, `<iq id='${id}' a='' b='' c=''><x y=''><![CDATA[`)
+    write(other.framer, ']]></x></iq>')
+    return true
+  })
+  write(one.framer, `${HEADER}<iq id='1'/><iq id='2'><![CDATA[a]]></iq><iq id='3' xmlns:q='u' q:a=''><q:b/></iq></stream:stream>`)
+  t.equal(ids(one.frames), '1 2 3')
+  t.equal(ids(other.frames), '1 2 3')
+  t.equal(one.ends, 1)
 })
 
 t.test('what was sent in clear behind <starttls/> does not count (RFC 6120 §5.4.3.3)', async (t) => {
@@ -293,6 +307,7 @@ t.test('single bytes take linear time, whatever they are of', async (t) => {
     'children': `${HEADER}<a>${'<b/>'.repeat(N / 4)}</a>`,
     'the stream header': `<stream:stream xmlns:stream='http://etherx.jabber.org/streams' to='${long}'><a/>`,
     'the XML declaration': `<?xml version='1.0'${white}?>${HEADER}<a/>`,
+    'stanzas with prefixes of the header': `${HEADER}${"<iq><p:a/></iq>".repeat(N / 64)}`,
     'stanzas': `${HEADER}${"<iq id='1'/>".repeat(N / 12)}`,
   }
   for (const [kind, text] of Object.entries(kinds)) {

@@ -104,6 +104,7 @@ const REFUSED: Readonly<Record<string, readonly Case[]>> = {
     ['XML §2.4: "]]>" in text, behind more brackets', `${HEADER}<a>x]]]></a>`],
     ['XML §2.7: CDATA written in small letters', `${HEADER}<a><![cdata[]]></a>`],
     ['XML §2.8: a declaration without version', `<?xml encoding='UTF-8'?>${HEADER}`],
+    ['XML §2.8: "<" in a declaration that does not end', `<?xml version='1.0' <s`],
     ['XML §2.8: XML 2.0', `<?xml version='2.0'?>${HEADER}`],
     ['XML §2.8: a declaration in the wrong order', `<?xml encoding='UTF-8' version='1.0'?>${HEADER}`],
     ['XML §2.8: no-break spaces are no white space', `<?xml version='1.0'\u00a0?>${HEADER}`],

@@ -25,7 +25,7 @@ t.test('what is written is read again as it was, in text and in values', async (
     const octets = serialize(new Element('é', { xmlns: 'urn:ü', b: value }).t(content))
     const node = contentOf(octets)
     const tree = treeOf(octets)
-    return node.attrs['{}b'] === value && node.children.join('') === content && tree.attrs['b'] === value && tree.getText() === content && node.ns === 'urn:ü' && node.name === 'é'
+    return node.attrs['{}b'] === value && (node.children[0] ?? '') === content && tree.attrs['b'] === value && tree.getText() === content && node.ns === 'urn:ü' && node.name === 'é'
   }), { seed: 3, numRuns: 2000 })
   t.equal(escapeAttribute('<&>"\'\t\n\r'), '&lt;&amp;&gt;&quot;&apos;&#9;&#10;&#13;')
   t.equal(attribute('to', ''), '')

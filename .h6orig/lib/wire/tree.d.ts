@@ -1,9 +1,0 @@
-import { Element } from 'ltx';
-/** Parse one whole element that the framer has passed. */
-export declare const treeOf: (octets: string) => Element;
-/**
- * The same content without prefixes on element names: every element declares the namespace that it is in where that
- * differs from its parent's. Clients match names, and an element so written stands by itself.
- * @param outer the default namespace around the result; the root declares its own where it differs
- */
-export declare const withoutPrefixes: (element: Element, outer: string, scope?: ReadonlyMap<string, string>) => Element;

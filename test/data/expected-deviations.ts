@@ -1,0 +1,16 @@
+// Requests of recorded clients that jidway answers otherwise than the server they were recorded with, because what they
+// ask for is not built yet: "type namespace name: kind of answer". Later work empties this list.
+export const EXPECTED_DEVIATIONS: readonly string[] = [
+  'get http://jabber.org/protocol/disco#info query: error',
+  'get http://jabber.org/protocol/disco#items query: error',
+  'get http://jabber.org/protocol/pubsub pubsub: error',
+  'get http://jabber.org/protocol/pubsub#owner pubsub: error',
+  'get urn:xmpp:blocking blocklist: error',
+  'get urn:xmpp:extdisco:2 services: error',
+  'get urn:xmpp:mam:2 prefs: error',
+  'get vcard-temp vCard: error',
+  'set http://jabber.org/protocol/pubsub pubsub: error',
+  'set http://jabber.org/protocol/pubsub#owner pubsub: error',
+  'set urn:xmpp:carbons:2 enable: error',
+  'set urn:xmpp:mam:2 query: error',
+]
