@@ -12,6 +12,7 @@ export const NS = {
   framing: 'urn:ietf:params:xml:ns:xmpp-framing', // RFC 7395
   channelBinding: 'urn:xmpp:sasl-cb:0', // XEP-0440
   sm: 'urn:xmpp:sm:3', // XEP-0198
+  csi: 'urn:xmpp:csi:0', // XEP-0352
   ping: 'urn:xmpp:ping',
   roster: 'jabber:iq:roster',
   delay: 'urn:xmpp:delay',

@@ -200,6 +200,8 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
       this.send(`<failed xmlns='${NS.sm}'><feature-not-implemented xmlns='${NS.stanzas}'/></failed>`)
       return true
     }
+    // XEP-0352 §4.2: a hint without an answer. Not offered yet, and not acted upon; slixmpp sends it all the same
+    if (frame.ns === NS.csi) return true
     if (frame.ns === NS.framing && frame.name === 'close') {
       this.end()
       return true
