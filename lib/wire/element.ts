@@ -7,7 +7,8 @@ import { intern } from './intern.js'
 import { checkAttributes, declare, resolve } from './namespaces.js'
 import type { Prefixes, Surroundings } from './namespaces.js'
 import { decodeValue } from './references.js'
-import { attrs, TAG, WIDTH } from './start-tag.js'
+import { learnTag } from './known-tags.js'
+import { attrs, isDeclaration, TAG, WIDTH } from './start-tag.js'
 import { DECODE } from './tokens.js'
 import { overLimit } from './violations.js'
 
@@ -83,6 +84,7 @@ export const noteElement = (buf: Buffer, base: number, end: number, s: Scratch, 
   if (TAG.prefixed) checkAttributes(buf, s, around)
   if (depth > 1) {
     if (colon >= 0) resolve(buf, nameStart, colon, s, around)
+    else if (isPlain(colon, count)) learnTag(buf, nameStart - 1, end, intern(buf, nameStart, nameEnd), nameEnd - nameStart, ownNs, TAG.empty)
     return
   }
   const outerNs = depth === 0 ? around.defaultNs : s.rootDefault
@@ -91,11 +93,8 @@ export const noteElement = (buf: Buffer, base: number, end: number, s: Scratch, 
   // Nothing can take the place of the xml prefix: its namespace may not be the default (XML Names 1.0 §3)
   if (colon >= 0 && ns !== NS.xml) s.rebuild = true
   if (depth === 1) {
-    const i = s.count++
-    if (i >= maxChildren) throw overLimit(`more than ${maxChildren} children`)
-    s.childStart[i] = nameStart - 1 - base
-    s.childNs[i] = ns
-    s.childName[i] = name
+    noteChild(s, nameStart - 1 - base, ns, name, maxChildren)
+    if (isPlain(colon, count)) learnTag(buf, nameStart - 1, end, name, nameEnd - nameStart, ownNs, TAG.empty)
     return
   }
   s.rootNs = ns
@@ -108,6 +107,19 @@ export const noteElement = (buf: Buffer, base: number, end: number, s: Scratch, 
   const A = attrs
   for (let i = 0, a = 0; i < count; i++, a += WIDTH) rootAttribute(buf, A, s, a, base)
 }
+
+/** A child of the root begins. */
+export const noteChild = (s: Scratch, start: number, ns: string, name: string, maxChildren: number): void => {
+  const i = s.count++
+  if (i >= maxChildren) throw overLimit(`more than ${maxChildren} children`)
+  s.childStart[i] = start
+  s.childNs[i] = ns
+  s.childName[i] = name
+}
+
+/** No prefix, and no attribute but a default namespace: the tag means the same wherever it stands. */
+const isPlain = (colon: number, count: number): boolean =>
+  colon < 0 && (count === 0 || (count === 1 && (attrs[2] as number) < 0 && isDeclaration(0)))
 
 /** to, id, type, from, xml:lang: told apart by length and first bytes. */
 const rootAttribute = (buf: Buffer, A: Int32Array, s: Scratch, a: number, base: number): void => {

@@ -14,8 +14,10 @@ import { toText } from '../base/octets.js'
 import { canonical } from './canonical.js'
 import { WHITE } from './characters.js'
 import { readDeclaration, readStreamEnd, strayText } from './document.js'
-import { giveScratch, makeFrame, noteElement, takeScratch } from './element.js'
+import { giveScratch, makeFrame, noteChild, noteElement, takeScratch } from './element.js'
 import type { Scratch } from './element.js'
+import { findTag } from './known-tags.js'
+import type { KnownTag } from './known-tags.js'
 import { checkAttributes, headerAttributes, resolve, undeclare } from './namespaces.js'
 import type { Surroundings } from './namespaces.js'
 import { readStartTag, TAG } from './start-tag.js'
@@ -336,6 +338,10 @@ export class Framer {
 
   /** A start tag at `pos`: of the stream (no scratch), of a top-level element, or below. */
   private startTag(buf: Buffer, pos: number, end: number, s: Scratch | null): number {
+    if (s !== null && s.depth > 0) {
+      const known = findTag(buf, pos, end)
+      if (known !== null) return this.knownTag(pos, s, known)
+    }
     if (this.searched > pos && !this.findTagEnd(buf, pos, end)) return ~pos
     const next = readStartTag(buf, pos, end, this.limits.attributes)
     if (next < 0) return this.tag(buf, pos, end, next)
@@ -356,6 +362,21 @@ export class Framer {
       s.stack[depth * 2 + 1] = TAG.nameEnd - this.base
       s.depth = depth + 1
     }
+    return next
+  }
+
+  /** The same for a tag that was read before: what `readStartTag` and `noteElement` would find is known. */
+  private knownTag(pos: number, s: Scratch, { bytes, name, nameLength, ns, empty }: KnownTag): number {
+    this.searched = 0
+    const { depth } = s
+    const next = pos + bytes.length
+    if (depth === 1) noteChild(s, pos - this.base, ns ?? s.rootDefault, name, this.limits.children)
+    if (depth >= this.limits.depth) throw overLimit(`more than ${this.limits.depth} elements deep`)
+    if (!empty) {
+      s.stack[depth * 2] = pos + 1 - this.base
+      s.stack[depth * 2 + 1] = pos + 1 + nameLength - this.base
+      s.depth = depth + 1
+    } else if (depth === 1) s.childEnd[s.count - 1] = next - this.base
     return next
   }
 
