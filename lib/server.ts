@@ -219,12 +219,12 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     ports.c2sTls = listener.port
   }
   if (settings.httpPort !== null) {
-    const listener = await listenHttp(app, entrance, settings.httpPort, address)
+    const listener = await listenHttp(app, entrance, settings.httpPort, address, log)
     listeners.push(listener)
     ports.http = listener.port
   }
   if (settings.httpsPort !== null && tls !== null) {
-    https = await listenHttps(app, entrance, settings.httpsPort, address, tlsOptions(tls))
+    https = await listenHttps(app, entrance, settings.httpsPort, address, log, tlsOptions(tls))
     listeners.push(https)
     ports.https = https.port
   }
@@ -252,7 +252,8 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       clearInterval(ticker)
       clearInterval(lease)
       await rows.idle(settings.stopTimeout * 1000)
-      await signOff(db, node)
+      // without its database a server must be able to stop too; then its sessions are removed at the next start
+      await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
       await db.close()
     },
   }

@@ -23,10 +23,11 @@ const asked = (account: Jid, wanted: string): Jid => {
 export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wanted: string, lang: string): Promise<Session> => {
   const { sessions, rows, settings } = host
   let jid = wanted === '' ? madeHere(account) : asked(account, wanted)
-  if (sessions.of(account.bare).all.length >= settings.maxSessionsPerAccount) {
-    throw new StanzaError('resource-constraint', 'too many resources of this account are online') // §7.7.2.2
-  }
   const other = sessions.find(jid)
+  const replaces = other !== undefined && settings.resourceConflict === 'replace'
+  if (!replaces && sessions.of(account.bare).all.length >= settings.maxSessionsPerAccount) {
+    throw new StanzaError('resource-constraint', 'too many resources of this account are online') // §7.6.2.1
+  }
   if (other !== undefined) {
     // RFC 6120 §7.7.2.2 leaves the choice to us: by default the newer one wins, for the older is often a dead socket
     if (settings.resourceConflict === 'reject') throw new StanzaError('conflict')

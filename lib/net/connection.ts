@@ -41,6 +41,8 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   private turn = 0
   private usedStanzas = 0
   private usedBytes = 0
+  /** Elements in the WebSocket frame that is being read. */
+  private inFrame = 0
   /** Octets read before authentication. */
   private early = 0
   /** Coarse clock (host.time): last octets read; when the phase began that has a deadline; our ping's time or 0. */
@@ -51,7 +53,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   constructor(host: Host, makeLink: (events: LinkEvents) => Link) {
     this.host = host
     this.framer = new Framer(this, host.limits.unauthenticated)
-    this.login = { header: null, username: null, exchange: null, attempts: 0, busy: false }
+    this.login = { header: null, username: null, domain: null, exchange: null, attempts: 0, busy: false }
     this.lastRead = host.time()
     this.deadline = this.lastRead + host.settings.authTimeout * 1000
     this.link = makeLink(this)
@@ -72,7 +74,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
         return
       }
     }
-    this.guarded(() => this.framer.write(chunk))
+    this.guarded(() => (this.framing === FRAMES ? this.frame(chunk) : this.framer.write(chunk)))
     // held back: keep a little, then stop reading
     if (this.framer.waiting > this.host.settings.turnBytes) this.pause()
   }
@@ -91,6 +93,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   element(frame: Frame): boolean {
     const { session } = this
     if (this.phase === 'closing' || this.phase === 'over') return false
+    if (this.framing === FRAMES && ++this.inFrame > 1) throw new StreamError('not-well-formed', 'one element a frame') // RFC 7395 §3.3.3
     if (session === null) return this.wait(negotiate(this, frame))
     if (frame.kind === '') return this.nonza(frame)
     // RFC 6120 §8.1.2.1: `from` may be one's own full or bare JID. Clients send either (or none)
@@ -136,6 +139,9 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     this.framer.discard()
     if (!this.held) this.leave()
     this.link.end()
+    // what still comes is thrown away, but its end must be seen
+    if (this.paused) this.link.resume()
+    this.paused = false
   }
 
   // For negotiation
@@ -150,6 +156,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   }
 
   send(octets: string): void {
+    if (this.phase === 'closing' || this.phase === 'over') return
     this.link.send(octets, false)
   }
 
@@ -159,6 +166,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
   /** A new stream follows on the same connection (RFC 6120 §6.3.2). */
   restart(): void {
+    if (this.phase === 'closing' || this.phase === 'over') return
     this.phase = 'opening'
     this.headerSent = false
     if (this.link.kind === 'tcp') this.framer.restart()
@@ -166,7 +174,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
   /** The same stream anew inside TLS (RFC 6120 §5.4.3.3): nothing that came in clear counts any more. */
   secure(context: SecureContext): void {
-    if (this.phase === 'over' || this.gone) return
+    if (this.phase === 'closing' || this.phase === 'over' || this.gone) return
     this.framer.discard()
     this.framer.restart()
     this.phase = 'opening'
@@ -176,6 +184,8 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
   /** SASL succeeded: the account is known, limits are those of a user. */
   authenticate(): void {
+    // the gate has been told that it is over
+    if (this.phase === 'over') return
     this.authenticated = true
     this.framer.setLimits(this.host.limits.authenticated)
     this.host.gate.authenticated(this.link.address)
@@ -193,6 +203,14 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   }
 
   // The rest
+
+  /** RFC 7395 §3.3.3: a frame holds one element, and all of it. While it is handled the link keeps the next. */
+  private frame(octets: Buffer): void {
+    this.inFrame = 0
+    this.framer.write(octets)
+    if (!this.framer.idle) throw new StreamError('not-well-formed', 'a frame is one element, and all of it')
+    if (this.held) this.pause()
+  }
 
   private nonza(frame: Frame): boolean {
     if (frame.ns === NS.sm && frame.name === 'enable') {

@@ -21,8 +21,9 @@ import type { Link } from './link.js'
 /** What is known of a connection that has no session yet. */
 export interface Login {
   header: { domain: string; lang: string } | null
-  /** Local part, once authenticated. */
+  /** Local part, once authenticated, and the domain where it was: the next stream must be with that one. */
   username: string | null
+  domain: string | null
   exchange: SaslExchange | null
   attempts: number
   /** An answer is under way: nothing else may come (RFC 6120 §6.3.3 leaves no room for it). */
@@ -65,9 +66,12 @@ export const acceptHeader = (connection: Negotiating, header: Header): void => {
 const open = (connection: Negotiating, to: string, from: string, lang: string, version: string): void => {
   const { host } = connection
   const login = connection.login as Login
+  if (login.header !== null) throw new StreamError('bad-format', 'the stream is open already')
   // RFC 6120 §4.7.1: a client should say which domain it means; with only one there is no doubt
   const domain = to === '' && host.domains.size === 1 ? host.defaultDomain : prepDomain(to)
   if (domain === null || !host.domains.has(domain)) throw new StreamError('host-unknown', `'${to}' is not served here`)
+  // who proved a password at one domain is nobody at another
+  if (login.domain !== null && login.domain !== domain) throw new StreamError('not-authorized', `logged in at ${login.domain}`)
   if (!/^\d+\.\d+$/.test(version) || Number(version.split('.')[0]) < 1) throw new StreamError('unsupported-version', 'version 1.0 is needed') // §4.7.5
   // RFC 6120 §4.7.1: `to` answers `from`, if there was one
   connection.openStream(domain, from)
@@ -225,6 +229,8 @@ const step = async (connection: Negotiating, login: Login, frame: Frame, initial
   host.gate.succeeded(link.address, account)
   login.exchange = null
   login.username = result.username
+  login.domain = (login.header as { domain: string }).domain
+  login.header = null
   connection.send(`<success xmlns='${NS.sasl}'>${result.data === null ? '' : result.data.toString('base64')}</success>`)
   connection.authenticate()
   connection.restart() // RFC 6120 §6.4.6

@@ -2,6 +2,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import type { Logger } from 'pino'
 import { UsageError } from '../base/errors.js'
 import { Connection } from './connection.js'
 import type { Host } from './host.js'
@@ -14,15 +15,21 @@ export interface Listener {
 }
 
 /** Listen, or say why not in words that help. */
-export const listen = (server: Server, port: number, host: string, what: string): Promise<number> => new Promise((resolve, reject) => {
-  server.once('error', (error: NodeJS.ErrnoException) => {
+export const listen = (server: Server, port: number, host: string, what: string, log: Logger): Promise<number> => new Promise((resolve, reject) => {
+  const refused = (error: NodeJS.ErrnoException): void => {
     const why = error.code === 'EADDRINUSE' ? 'it is in use: stop the other program, or choose another port (0: any free one)'
       : error.code === 'EACCES' ? 'that is not allowed to this user; ports below 1024 need rights'
         : error.message
     reject(new UsageError(`cannot listen on ${host} port ${port} (${what}): ${why}`, { cause: error }))
-  })
+  }
+  server.once('error', refused)
   // many clients come at once after a restart
-  server.listen({ port, host, backlog: 4096 }, () => resolve((server.address() as AddressInfo).port))
+  server.listen({ port, host, backlog: 4096 }, () => {
+    server.removeListener('error', refused)
+    // one that could not be accepted, as when descriptors run out; the next may be
+    server.on('error', (err) => log.warn({ err }, `a connection could not be accepted (${what})`))
+    resolve((server.address() as AddressInfo).port)
+  })
 })
 
 /** Take a socket in, if the gate lets it. */
@@ -39,14 +46,14 @@ const welcome = (host: Host, socket: Socket, tls = false): void => {
 
 export const listenTcp = async (host: Host, port: number, address: string): Promise<Listener> => {
   const server = createServer((socket) => welcome(host, socket))
-  const bound = await listen(server, port, address, 'c2s_port')
+  const bound = await listen(server, port, address, 'c2s_port', host.log)
   return { port: bound, close: () => closing(server) }
 }
 
 /** TLS from the first byte: the same connection, with the handshake before the stream instead of in it. */
 export const listenTls = async (host: Host, port: number, address: string): Promise<Listener> => {
   const server = createServer((socket) => welcome(host, socket, true))
-  const bound = await listen(server, port, address, 'c2s_tls_port')
+  const bound = await listen(server, port, address, 'c2s_tls_port', host.log)
   return { port: bound, close: () => closing(server) }
 }
 

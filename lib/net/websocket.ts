@@ -19,15 +19,20 @@ const framed = (octets: string, declared: boolean): string =>
 
 const websocketLink = (ws: WebSocket, address: string, encrypted: boolean, events: LinkEvents): Link => {
   let closed = false
+  let paused = false
+  /** Frames that came while nobody read: `ws` goes on with what it has already taken from the socket. */
+  let queue: Buffer[] = []
   let lastSent: Promise<boolean> = Promise.resolve(true)
   const over = (): void => {
-    if (closed) return
+    // what was read before the end is still handled
+    if (closed || queue.length > 0) return
     closed = true
     events.closed()
   }
   ws.on('message', (data: Buffer, binary: boolean) => {
     // RFC 7395 §3.2: text frames only
     if (binary) ws.close(1003, 'XMPP is text')
+    else if (paused) queue.push(data)
     else events.data(data)
   })
   ws.on('close', over)
@@ -46,10 +51,21 @@ const websocketLink = (ws: WebSocket, address: string, encrypted: boolean, event
     },
     buffered: () => ws.bufferedAmount,
     flushed: () => (closed ? Promise.resolve(false) : lastSent),
-    pause: () => ws.pause(),
-    resume: () => ws.resume(),
+    pause: () => {
+      paused = true
+      ws.pause()
+    },
+    resume: () => {
+      paused = false
+      // `data` may pause again
+      while (!paused && queue.length > 0) events.data(queue.shift() as Buffer)
+      if (paused) return
+      if (ws.readyState === WebSocket.CLOSED) over()
+      else ws.resume()
+    },
     end: () => ws.close(1000),
     destroy: () => {
+      queue = []
       ws.terminate()
       over()
     },

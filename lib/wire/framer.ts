@@ -16,6 +16,7 @@ import { WHITE } from './characters.js'
 import { readDeclaration, readStreamEnd, strayText } from './document.js'
 import { giveScratch, makeFrame, noteChild, noteElement, takeScratch } from './element.js'
 import type { Scratch } from './element.js'
+import { forgetChunk, MOST_ATTRIBUTES, plainEnd, readPlainStanza } from './plain-stanza.js'
 import { findTag } from './known-tags.js'
 import type { KnownTag } from './known-tags.js'
 import { checkAttributes, headerAttributes, resolve, undeclare } from './namespaces.js'
@@ -85,6 +86,8 @@ export class Framer {
   private reading = false
   private discarded = false
   private headerName = ''
+  /** Elements without a declaration are in jabber:client. */
+  private clientNs = false
   private around = NO_HEADER
 
   constructor(sink: FramerSink, limits: FramerLimits) {
@@ -122,6 +125,7 @@ export class Framer {
     this.state = STREAM
     this.fragment = true
     this.around = { defaultNs, namespaces: NO_HEADER.namespaces }
+    this.clientNs = defaultNs === NS.client
   }
 
   /** True between elements: nothing is held for this connection. */
@@ -156,8 +160,10 @@ export class Framer {
     const old = this.pending as Buffer
     const length = this.pendingEnd - this.base
     const size = length + chunk.length
-    if (this.base === 0 && size <= old.length && this.owned) chunk.copy(old, this.pendingEnd)
-    else {
+    if (this.base === 0 && size <= old.length && this.owned) {
+      chunk.copy(old, this.pendingEnd)
+      forgetChunk()
+    } else {
       // with as much room to spare as was held, so that single bytes are not copied again and again
       this.move(old, this.pendingEnd, size + Math.min(length, 65536))
       chunk.copy(this.pending as Buffer, length)
@@ -271,6 +277,15 @@ export class Framer {
       throw opening ? notWellFormed('CDATA before the stream header') : badFormat('CDATA between stanzas')
     }
     if (!opening) {
+      // this way counts no attributes: it takes fewer than any sensible limit
+      if (this.clientNs && this.limits.attributes >= MOST_ATTRIBUTES) {
+        const frame = readPlainStanza(buf, pos, end, this.limits.depth, this.limits.children)
+        if (frame !== null) {
+          this.base = this.pos = plainEnd
+          if (!this.sink.element(frame)) this.stopped = true
+          return this.pos
+        }
+      }
       this.scratch = takeScratch(this.limits.depth)
       return pos
     }
@@ -389,6 +404,7 @@ export class Framer {
     if (TAG.prefixed) checkAttributes(buf, prefixes, around)
     const ns = colon < 0 ? around.defaultNs : resolve(buf, nameStart, colon, prefixes, around)
     this.around = around
+    this.clientNs = around.defaultNs === NS.client
     this.headerName = buf.latin1Slice(nameStart, nameEnd)
     this.state = empty ? ENDED : STREAM
     this.pos = end

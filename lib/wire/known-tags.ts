@@ -13,8 +13,8 @@ export interface KnownTag {
   readonly empty: boolean
 }
 
-const BUCKETS = 512
-const WAYS = 4
+const BUCKETS = 256
+const WAYS = 8
 /** Shorter tags are read as fast, longer ones are rare. With the number of places it bounds the table to 256 KiB. */
 const SHORTEST = 6
 const LONGEST = 128

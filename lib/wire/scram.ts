@@ -20,9 +20,9 @@ interface ClientFirst {
 const saslName = (text: string): string | null =>
   /=(?!2C|3D)/.test(text) ? null : text.replaceAll('=2C', ',').replaceAll('=3D', '=')
 
-// RFC 5802 §7. `m=` stands first in the bare part where it stands at all, and is refused: no extension is known here
-const FIRST = /^((n|y|p=([A-Za-z0-9.-]+)),(?:a=([^,]*))?,)(n=([^,]*),r=([!-+\x2d-~]+)(?:,[A-Za-z]=[^,]+)*)$/
-const FINAL = /^(c=([A-Za-z0-9+/=]*),r=([!-+\x2d-~]+)(?:,[A-Za-z]=[^,]+)*),p=([A-Za-z0-9+/=]+)$/
+// RFC 5802 §7. Extensions are skipped, but `m=` (§5.1: one that must be understood) is refused wherever it stands
+const FIRST = /^((n|y|p=([A-Za-z0-9.-]+)),(?:a=([^,]*))?,)(n=([^,]*),r=([!-+\x2d-~]+)(?:,[A-Za-ln-z]=[^,]+)*)$/
+const FINAL = /^(c=([A-Za-z0-9+/=]*),r=([!-+\x2d-~]+)(?:,[A-Za-ln-z]=[^,]+)*),p=([A-Za-z0-9+/=]+)$/
 
 const parseFirst = (text: string): ClientFirst | null => {
   const match = FIRST.exec(text)
