@@ -23,16 +23,17 @@ const asked = (account: Jid, wanted: string): Jid => {
 export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wanted: string, lang: string): Promise<Session> => {
   const { sessions, rows, settings } = host
   let jid = wanted === '' ? madeHere(account) : asked(account, wanted)
-  const other = sessions.find(jid)
-  const replaces = other !== undefined && settings.resourceConflict === 'replace'
+  // several, where connections bind the same one at once and the older are not gone yet
+  const others = sessions.of(account.bare).all.filter((s) => s.jid.resource === jid.resource)
+  const replaces = others.length > 0 && settings.resourceConflict === 'replace'
   if (!replaces && sessions.of(account.bare).all.length >= settings.maxSessionsPerAccount) {
     throw new StanzaError('resource-constraint', 'too many resources of this account are online') // §7.6.2.1
   }
-  if (other !== undefined) {
+  if (others.length > 0) {
     // RFC 6120 §7.7.2.2 leaves the choice to us: by default the newer one wins, for the older is often a dead socket
     if (settings.resourceConflict === 'reject') throw new StanzaError('conflict')
     if (settings.resourceConflict === 'rename') jid = madeHere(account)
-    else other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
+    else for (const other of others) other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
   }
   const session = makeSession(jid, randomBytes(16).toString('hex'), lang, outlet)
   sessions.add(session)

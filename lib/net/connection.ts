@@ -53,7 +53,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   constructor(host: Host, makeLink: (events: LinkEvents) => Link) {
     this.host = host
     this.framer = new Framer(this, host.limits.unauthenticated)
-    this.login = { header: null, username: null, domain: null, exchange: null, attempts: 0, busy: false }
+    this.login = { header: null, username: null, domain: null, exchange: null, attempts: 0 }
     this.lastRead = host.time()
     this.deadline = this.lastRead + host.settings.authTimeout * 1000
     this.link = makeLink(this)

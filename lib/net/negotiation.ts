@@ -26,8 +26,6 @@ export interface Login {
   domain: string | null
   exchange: SaslExchange | null
   attempts: number
-  /** An answer is under way: nothing else may come (RFC 6120 §6.3.3 leaves no room for it). */
-  busy: boolean
 }
 
 /** What negotiating needs of a connection. */
