@@ -5,7 +5,6 @@
 // Promises appear only where something must be waited for; a message between two sessions of this node makes none.
 import { StanzaError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
-import { NS } from '../base/namespaces.js'
 import { stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
 import { errorOf, resultOf } from '../wire/replies.js'

@@ -27,7 +27,7 @@ const outcome = async (arrange: (core: Core) => TestSession[], xml: string): Pro
   if (romeo.got.length > 0) return condition(romeo.got[0])
   if (store.messages.length > 0) return 'stored'
   if (got.length > 0) return `delivered to ${got.join(' and ')}`
-  return typeof ending === 'object' ? 'ignored' : String(ending)
+  return typeof ending === 'string' ? ending : 'ignored'
 }
 
 const nobody = (): TestSession[] => []

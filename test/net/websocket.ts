@@ -167,6 +167,8 @@ t.test('what was sent is handled in order although frames come faster than the d
   for (let i = 0; i < 500; i++) client.send(`<message xmlns='jabber:client' to='juliet@localhost' type='chat'><body>${i}</body></message>`)
   client.ws.close()
   await client.closed
+  for (let i = 0; i < 500 && server.counters.stored < 500; i++) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.equal(server.counters.stored, 500)
   const juliet = await server.login('juliet')
   juliet.send('<presence/>')
   for (let i = 0; i < 500; i++) {

@@ -1,0 +1,230 @@
+// The route cache against the failures of prior art (routing.md): each is a test, with a clock of its own and a store that
+// can be slow, wrong or away; and once with a second node's rows in a real Postgres.
+import t from 'tap'
+import { makeCounters } from '../../lib/core/counters.js'
+import { makeRouteCache } from '../../lib/core/route-cache.js'
+import type { RouteCache, RouteCacheOptions } from '../../lib/core/route-cache.js'
+import { EMPTY, makeSessions } from '../../lib/core/sessions.js'
+import type { Here } from '../../lib/core/sessions.js'
+import type { Location } from '../../lib/core/ports.js'
+import { parseJid } from '../../lib/base/jid.js'
+import { addAccounts } from '../../lib/store/accounts.js'
+import { offlineStore } from '../../lib/store/offline.js'
+import { presenceStore } from '../../lib/store/presence.js'
+import { fakeClock, makeCore, memoryStore, scriptedBus } from '../helpers/core.js'
+import type { FakeClock, MemoryStore } from '../helpers/core.js'
+import { testDatabase } from '../helpers/database.js'
+
+const JULIET = parseJid('juliet@localhost')
+const there = (resource = 'balcony', sessionId = 's1'): Location => ({ resource, sessionId, node: 'there', epoch: 1, priority: 0 })
+
+const setUp = (options: Partial<RouteCacheOptions> = {}): { cache: RouteCache; store: MemoryStore; clock: FakeClock; counters: ReturnType<typeof makeCounters> } => {
+  const store = memoryStore(['juliet@localhost', 'romeo@localhost'])
+  const clock = fakeClock()
+  const counters = makeCounters()
+  const cache = makeRouteCache(makeSessions(), store.presence, clock, counters, {
+    entries: 100, ttl: 60_000, negativeEntries: 50, negativeTtl: 3000, node: 'here', epoch: 1, clustered: true, ...options,
+  })
+  return { cache, store, clock, counters }
+}
+const where = async (cache: RouteCache, jid = JULIET): Promise<string> => {
+  const found = await cache.resolve(jid)
+  return found === 'unknown' ? found : (found as Here).elsewhere.map((l) => l.resource).join(' ') || 'none'
+}
+
+t.test('three outcomes: locations, none, unknown; an error is neither cached nor "offline"', async (t) => {
+  const { cache, store } = setUp()
+  store.elsewhere.set('juliet@localhost', [there()])
+  store.broken = true
+  t.equal(await where(cache), 'unknown')
+  store.broken = false
+  t.equal(await where(cache), 'balcony', 'asked again at once')
+  t.equal(await where(cache, parseJid('romeo@localhost')), 'none')
+})
+
+t.test('unknown is answered with "wait", and the message is not treated as for somebody offline', async (t) => {
+  const store = memoryStore(['romeo@localhost', 'juliet@localhost'])
+  const core = makeCore({ presence: store.presence, offline: store.offline, bus: scriptedBus() })
+  const romeo = core.session('romeo@localhost/orchard')
+  store.presence.lookup = () => Promise.reject(new Error('the database is away'))
+  await core.from(romeo, '<message to=\'juliet@localhost\' type=\'chat\'><body>x</body></message>')
+  t.match(romeo.got, [/<error type='wait'><resource-constraint/])
+  t.equal(store.messages.length, 0)
+})
+
+t.test('an entry lives for its TTL from the write; reading it does not prolong that', async (t) => {
+  const { cache, store, clock } = setUp()
+  store.elsewhere.set('juliet@localhost', [there()])
+  await where(cache)
+  for (let i = 0; i < 50; i++) {
+    clock.time += 1000
+    await where(cache)
+  }
+  t.equal(store.lookups.length, 1, 'hits for 50 s')
+  clock.time += 20_000
+  await where(cache)
+  t.equal(store.lookups.length, 2, 'expired, though it was read all the time')
+})
+
+t.test('the TTL is jittered by at most 15 %', async (t) => {
+  const ages = new Set<number>()
+  for (let i = 0; i < 30; i++) {
+    const { cache, store, clock } = setUp()
+    await where(cache)
+    let age = 0
+    while (store.lookups.length === 1 && age < 80) {
+      age++
+      clock.time += 1000
+      await where(cache)
+    }
+    t.ok(age >= 51 && age <= 70, `${age} s`)
+    ages.add(age)
+  }
+  t.ok(ages.size > 3, 'not all at once')
+})
+
+t.test('at the bound one entry goes at a time, the least recently used', async (t) => {
+  const { cache, store, counters } = setUp({ entries: 10 })
+  const jid = (i: number) => parseJid(`u${i}@localhost`)
+  for (let i = 0; i < 12; i++) store.accounts.add(`u${i}@localhost`)
+  for (let i = 0; i < 10; i++) await where(cache, jid(i))
+  await where(cache, jid(0)) // used again: not the oldest any more
+  await where(cache, jid(10))
+  t.equal(cache.size, 10)
+  t.equal(counters.route.evicted, 1)
+  const before = store.lookups.length
+  await where(cache, jid(0))
+  t.equal(store.lookups.length, before, 'the one in use stayed')
+  await where(cache, jid(1))
+  t.equal(store.lookups.length, before + 1, 'the oldest went')
+})
+
+t.test('a spray of random addresses crowds out no route', async (t) => {
+  const { cache, store, counters } = setUp()
+  store.elsewhere.set('juliet@localhost', [there()])
+  await where(cache)
+  for (let i = 0; i < 20_000; i++) await where(cache, parseJid(`x${i}@localhost`))
+  const { hits } = counters.route
+  t.equal(await where(cache), 'balcony')
+  t.equal(counters.route.hits, hits + 1)
+  t.equal(counters.route.evicted, 0)
+})
+
+t.test('that there is no such account is known for a few seconds only', async (t) => {
+  const { cache, store, clock, counters } = setUp()
+  const late = parseJid('late@localhost')
+  await where(cache, late)
+  await where(cache, late)
+  t.equal(store.lookups.length, 1)
+  t.equal(counters.route.negativeHits, 1)
+  store.accounts.add('late@localhost')
+  store.elsewhere.set('late@localhost', [there()])
+  clock.time += 4000
+  t.equal(await where(cache, late), 'balcony')
+})
+
+t.test('fill guard: what was read before an invalidation is used once and not kept', async (t) => {
+  const { cache, store } = setUp()
+  let release = (): void => {}
+  store.hold = new Promise((resolve) => {
+    release = resolve
+  })
+  const slow = where(cache) // reads: nobody elsewhere
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  store.elsewhere.set('juliet@localhost', [there()])
+  cache.invalidate('juliet@localhost', 99)
+  release()
+  t.equal(await slow, 'none')
+  t.equal(await where(cache), 'balcony', 'the old row was not cached')
+})
+
+t.test('an invalidation drops older entries only', async (t) => {
+  const { cache, store } = setUp()
+  await where(cache)
+  cache.invalidate('juliet@localhost', -1)
+  await where(cache)
+  t.equal(store.lookups.length, 1)
+  cache.invalidate('juliet@localhost', 1)
+  await where(cache)
+  t.equal(store.lookups.length, 2)
+})
+
+t.test('after a gap in the invalidations everything is looked up again', async (t) => {
+  const { cache, store } = setUp()
+  await where(cache)
+  cache.invalidateAll()
+  await where(cache)
+  t.equal(store.lookups.length, 2)
+})
+
+t.test('one look-up for a key at a time; the misses of a turn go in one query', async (t) => {
+  const { cache, store, counters } = setUp()
+  for (let i = 0; i < 100; i++) store.accounts.add(`u${i}@localhost`)
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => where(cache, parseJid(`u${i % 100}@localhost`))))
+  t.equal(store.lookups.length, 1)
+  t.equal(store.lookups[0]?.length, 100)
+  t.match(counters.route, { lookups: 100, queries: 1 })
+})
+
+t.test('without other nodes nothing is looked up', async (t) => {
+  const { cache, store } = setUp({ clustered: false })
+  t.equal(cache.resolve(JULIET), EMPTY)
+  t.equal(store.lookups.length, 0)
+})
+
+t.test('a second node in the same Postgres: hit, expiry, stale and refused, looked up again, eviction', async (t) => {
+  const db = await testDatabase(t)
+  const names = ['romeo', 'juliet', ...Array.from({ length: 12 }, (_, i) => `u${i}`)]
+  await addAccounts(db, names.map((name) => ({ account: `${name}@localhost`, credentials: [] })))
+  // the other nodes, played by this test: their rows are in the same tables
+  await db.query('insert into node (id, epoch) values (\'there\', 1), (\'third\', 1)')
+  const store = presenceStore(db)
+  const row = (account: string, node: string, sessionId: string) => ({ account: `${account}@localhost`, resource: 'r', sessionId, incarnation: 1, node, epoch: 1, priority: 0, presence: '<presence/>' })
+  await store.save([row('juliet', 'there', 's1')])
+  const bus = scriptedBus()
+  const clock = fakeClock()
+  const core = makeCore({ presence: store, offline: offlineStore(db, { messages: 10, bytes: 1e6, perSender: 10 }), bus, clock, cache: { entries: 10 } })
+  const romeo = core.session('romeo@localhost/orchard')
+  const say = (to: string): Promise<unknown> => core.from(romeo, `<message to='${to}@localhost' type='chat'><body>x</body></message>`)
+  const { route } = core.counters
+
+  t.equal(await say('juliet'), 'delivered')
+  t.match(bus.sent, [{ to: { node: 'there', sessionId: 's1' }, xml: /from='romeo@localhost\/orchard'/ }])
+  t.equal(await say('juliet'), 'delivered')
+  t.match(route, { misses: 1, hits: 1, queries: 1 }, 'a hit')
+
+  clock.time += 70_000
+  t.equal(await say('juliet'), 'delivered')
+  t.match(route, { misses: 2, queries: 2 }, 'expired')
+
+  // juliet moves to the third node; nobody tells us
+  await store.remove([row('juliet', 'there', 's1')])
+  await store.save([row('juliet', 'third', 's2')])
+  bus.sent.length = 0
+  bus.answer = (to) => (to.sessionId === 's2' ? 'accepted' : 'refused')
+  t.equal(await say('juliet'), 'delivered', 'a stale entry costs one extra hop, never a message')
+  t.same(bus.sent.map((s) => s.to.node), ['there', 'third'])
+  t.match(route, { refusedStale: 1, retries: 1 })
+  t.equal(core.counters.stored, 0)
+
+  // juliet's node is gone, and she with it
+  await store.remove([row('juliet', 'third', 's2')])
+  bus.sent.length = 0
+  bus.answer = () => 'refused'
+  t.equal(await say('juliet'), 'stored', 'refused, looked up again, nobody: kept')
+  t.equal(bus.sent.length, 1)
+
+  // at the bound
+  for (let i = 0; i < 12; i++) await say(`u${i}`)
+  t.equal(core.cache.size, 10)
+  t.ok(route.evicted >= 2)
+
+  // an IQ is never sent twice
+  await store.save([row('juliet', 'there', 's3')])
+  core.cache.invalidate('juliet@localhost', Number.MAX_SAFE_INTEGER)
+  bus.sent.length = 0
+  bus.answer = () => 'refused'
+  await core.from(romeo, '<iq type=\'get\' id=\'1\' to=\'juliet@localhost/r\'><ping xmlns=\'urn:xmpp:ping\'/></iq>')
+  t.equal(bus.sent.length, 1)
+  t.match(romeo.got.at(-1), /service-unavailable/)
+})
