@@ -1,0 +1,132 @@
+// Debian's clients, unmodified, against a jidway started as a user starts it: slixmpp and go-sendxmpp log in over TLS with
+// the certificate checked, and exchange messages with somebody online and offline. CI runs it:
+//   node dist/test/debian/run.js
+// A client that is missing is a failure, with the name of its package. Ends with the line "N passed, N failed".
+import { spawn, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ROOT } from '../helpers/root.js'
+
+let passed = 0
+let failed = 0
+const claim = (ok: boolean, what: string, evidence = ''): void => {
+  if (ok) passed++
+  else failed++
+  console.log(`${ok ? 'ok' : 'NOT OK'} - ${what}${ok || evidence === '' ? '' : `\n${evidence}`}`)
+}
+
+const freePort = (): Promise<number> => new Promise((resolve, reject) => {
+  const server = createServer()
+  server.once('error', reject)
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resolve(port))
+  })
+})
+
+const JIDWAY = join(ROOT, 'dist/routes/main.js')
+const folder = mkdtempSync(join(tmpdir(), 'jidway-debian-'))
+const started: ChildProcess[] = []
+
+/** All that a program prints, until it ends or its time is over. */
+const output = (command: string, args: string[], env: Record<string, string>, ms: number, input = ''): Promise<{ code: number | null; text: string }> => new Promise((resolve) => {
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'], timeout: ms })
+  let text = ''
+  const hear = (data: Buffer): void => {
+    text += data.toString()
+  }
+  child.stdout.on('data', hear)
+  child.stderr.on('data', hear)
+  child.on('error', (error) => resolve({ code: -1, text: error.message }))
+  child.on('close', (code) => resolve({ code, text }))
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+})
+
+const until = async (holds: () => boolean, ms: number): Promise<boolean> => {
+  const end = Date.now() + ms
+  while (!holds() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
+  return holds()
+}
+
+const main = async (): Promise<void> => {
+  const port = await freePort()
+  const settings = {
+    JIDWAY_DATA: join(folder, 'data'), JIDWAY_DOMAIN: 'localhost', JIDWAY_HOST: '127.0.0.1', JIDWAY_C2S_PORT: String(port),
+    JIDWAY_C2S_TLS_PORT: '', JIDWAY_HTTP_PORT: '', JIDWAY_HTTPS_PORT: '', JIDWAY_LOG_LEVEL: 'debug', HOME: folder,
+  }
+  for (const user of ['romeo', 'juliet']) {
+    const added = spawnSync(process.execPath, [JIDWAY, 'user', 'add', `${user}@localhost`, '--password', user], { env: { ...process.env, ...settings }, encoding: 'utf8' })
+    claim(added.status === 0, `jidway user add ${user}@localhost`, added.stdout + added.stderr)
+  }
+  let log = ''
+  const server = spawn(process.execPath, [JIDWAY, 'start'], { env: { ...process.env, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
+  started.push(server)
+  server.stdout.on('data', (data: Buffer) => {
+    log += data.toString()
+  })
+  server.stderr.on('data', (data: Buffer) => {
+    log += data.toString()
+  })
+  claim(await until(() => log.includes('XMPP') && log.includes(`:${port} (STARTTLS)`), 30_000), 'jidway start reaches its banner', log)
+  const ca = join(settings.JIDWAY_DATA, 'tls/ca.crt')
+
+  await slixmpp(port, ca)
+  await goSendxmpp(port, ca)
+
+  server.kill('SIGTERM')
+  claim(await until(() => server.exitCode !== null, 15_000) && server.exitCode === 0, 'SIGTERM ends it with code 0', log.slice(-2000))
+}
+
+const slixmpp = async (port: number, ca: string): Promise<void> => {
+  const there = spawnSync('/usr/bin/python3', ['-c', 'import slixmpp'])
+  if (there.status !== 0) return claim(false, 'slixmpp is installed', 'install it: apt-get install python3-slixmpp')
+  const { code, text } = await output('/usr/bin/python3', [join(ROOT, 'test/debian/slixmpp_pair.py'), String(port), ca], {}, 90_000)
+  for (const [line, what] of [
+    ['online romeo@localhost/slixmpp', 'slixmpp logs in over STARTTLS with its default settings, -PLUS on offer'],
+    ['juliet got Neither, fair saint ☺ from romeo@localhost/slixmpp delayed False', 'slixmpp receives what another slixmpp writes'],
+    ['disco server/im', 'slixmpp discovers a server/im'],
+    ['juliet got while you were away from romeo@localhost/slixmpp delayed True', 'slixmpp receives what was stored while it was away'],
+  ] as const) claim(text.includes(line), what, text)
+  claim(code === 0 && text.includes('done'), 'slixmpp ends in order', text)
+}
+
+const goSendxmpp = async (port: number, ca: string): Promise<void> => {
+  if (!existsSync('/usr/bin/go-sendxmpp')) return claim(false, 'go-sendxmpp is installed', 'install it: apt-get install go-sendxmpp')
+  const trust = { SSL_CERT_FILE: ca, HOME: folder }
+  const as = (user: string): string[] => ['-u', `${user}@localhost`, '-p', user, '-j', `localhost:${port}`, '--timeout', '10']
+  const file = join(folder, 'message')
+  writeFileSync(file, 'from the command line\n')
+  const send = (): ReturnType<typeof output> => output('go-sendxmpp', [...as('romeo'), '-m', file, 'juliet@localhost'], trust, 30_000)
+  const first = await send()
+  claim(first.code === 0, 'go-sendxmpp logs in with PLAIN inside TLS and sends', first.text)
+  const listener = spawn('go-sendxmpp', [...as('juliet'), '-l'], { env: { ...process.env, ...trust }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 })
+  started.push(listener)
+  let heard = ''
+  listener.stdout.on('data', (data: Buffer) => {
+    heard += data.toString()
+  })
+  listener.stderr.on('data', (data: Buffer) => {
+    heard += data.toString()
+  })
+  const times = (): number => heard.split('from the command line').length - 1
+  claim(await until(() => times() === 1, 20_000), 'go-sendxmpp listens and gets what was stored', heard)
+  const second = await send()
+  claim(second.code === 0 && await until(() => times() === 2, 20_000), 'go-sendxmpp gets a live message', second.text + heard)
+  listener.kill('SIGTERM')
+}
+
+try {
+  await main()
+} catch (error) {
+  claim(false, 'the run came to its end', String((error as Error).stack))
+} finally {
+  for (const child of started) if (child.exitCode === null) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
