@@ -23,7 +23,7 @@ import type { Route, Services } from './core/route.js'
 import { makeRouter } from './core/router.js'
 import { makeSessions } from './core/sessions.js'
 import type { Sessions } from './core/sessions.js'
-import type { Guest, Host } from './net/host.js'
+import type { Guest, Host, Tap } from './net/host.js'
 import { makeGate } from './net/gate.js'
 import type { Gate } from './net/gate.js'
 import { listenHttp, listenHttps } from './net/http.js'
@@ -64,6 +64,8 @@ export interface ServerOptions {
   /** Other nodes; none yet. */
   readonly bus?: Bus
   readonly clock?: Clock
+  /** Watches and disturbs; for servers inside a test. */
+  readonly tap?: Tap
 }
 
 export interface Server {
@@ -170,6 +172,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       sessions.remove(session)
       rows.remove(session)
     },
+    tap: options.tap ?? null,
     ping: (connection, to) => {
       connection.write(`<iq type='get'${attribute('id', `ping-${Math.round(time)}`)} from='${to.domain}'${attribute('to', to.full)}><ping xmlns='${NS.ping}'/></iq>`, false)
     },

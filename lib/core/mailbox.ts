@@ -11,6 +11,8 @@ import type { Session } from './sessions.js'
 
 export interface Mailbox {
   append(entry: OfflineEntry): Promise<OfflineOutcome>
+  /** A session of this account is being given what is stored: what comes now has to go behind it. */
+  isDraining(account: string): boolean
   /** Give a session all that is stored for its account, in order, then call `live` in the same turn. */
   drain(session: Session, live: () => void): Promise<void>
 }
@@ -55,6 +57,7 @@ export const makeMailbox = (store: OfflineStore, pageSize: number): Mailbox => {
   }
 
   return {
+    isDraining: (account) => drains.size > 0 && drains.has(account),
     append: async (entry) => {
       const outcome = await append(entry)
       const reading = drains.get(entry.account)

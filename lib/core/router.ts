@@ -5,6 +5,7 @@
 // Promises appear only where something must be waited for; a message between two sessions of this node makes none.
 import { StanzaError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
+import { NS } from '../base/namespaces.js'
 import { stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
 import { errorOf, resultOf } from '../wire/replies.js'
@@ -133,7 +134,10 @@ export const makeRouter = (parts: RouterParts): Router => {
   const act = (sender: Sender, from: Jid, to: Jid, stanza: Stanza, target: Target, found: Here | null): Verdict | Promise<Verdict> => {
     const action = actionOf(stanza, target)
     switch (action) {
-      case 'deliver': return deliver(sender, from, to, stanza, found as Here, MOST_AVAILABLE)
+      case 'deliver':
+        // Behind what is still being read from the mailbox, so that it is not overtaken (RFC 6120 §10.1)
+        if (mailbox.isDraining(to.bare) && isLasting(stanza)) return store(sender, from, to, stanza)
+        return deliver(sender, from, to, stanza, found as Here, MOST_AVAILABLE)
       case 'all': return deliver(sender, from, to, stanza, found as Here, stanza.kind === 'presence' ? AVAILABLE : REACHABLE)
       case 'exact': return deliver(sender, from, to, stanza, found as Here, exactly(to))
       case 'store': return store(sender, from, to, stanza)
@@ -240,6 +244,10 @@ const actionOf = (stanza: Stanza, target: Target): Action => {
     case 'iq': return IQ[target][stanza.type as IqType]
   }
 }
+
+/** Worth keeping if it cannot be delivered now; a chat state is not, and would be dropped where it should be kept. */
+const isLasting = ({ children }: Stanza): boolean =>
+  children.some((c) => c.name === 'body') && !children.some((c) => c.ns === NS.hints && c.name === 'no-store')
 
 const isRule = (action: Action): action is Rule => action.includes('§')
 

@@ -16,6 +16,8 @@ export interface Outlet {
   /** Whether all that was written so far has reached the kernel; false when the connection was over before. */
   flushed(): Promise<boolean>
   close(error: StreamError): void
+  /** End the connection without a goodbye. */
+  drop(): void
 }
 
 /** A bound full JID (RFC 6120 §7). */

@@ -11,12 +11,13 @@ import type { Frame, Stanza } from '../base/stanza.js'
 import { Framer } from '../wire/framer.js'
 import type { FramerSink, Header } from '../wire/framer.js'
 import type { Session } from '../core/sessions.js'
+import { errorOf } from '../wire/replies.js'
 import { DOCUMENT, FRAMES } from './framing.js'
 import type { Framing } from './framing.js'
 import type { Link, LinkEvents, TcpLink } from './link.js'
 import { acceptHeader, negotiate } from './negotiation.js'
 import type { Login, Negotiating } from './negotiation.js'
-import type { Guest, Host } from './host.js'
+import type { Guest, Host, Tap } from './host.js'
 import { turn } from './turn.js'
 
 /** Where the stream is. opening: no header yet · negotiating: header seen, no session · bound · closing: we said goodbye. */
@@ -74,7 +75,12 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
         return
       }
     }
-    this.guarded(() => (this.framing === FRAMES ? this.frame(chunk) : this.framer.write(chunk)))
+    try {
+      if (this.framing === FRAMES) this.frame(chunk)
+      else this.framer.write(chunk)
+    } catch (error) {
+      this.fail(error)
+    }
     // held back: keep a little, then stop reading
     if (this.framer.waiting > this.host.settings.turnBytes) this.pause()
   }
@@ -100,6 +106,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     if (frame.from !== '' && frame.from !== session.jid.full && frame.from !== session.jid.bare && !this.host.sameAddress(frame.from, session.jid)) {
       throw new StreamError('invalid-from')
     }
+    if (this.host.tap !== null && this.tapped(this.host.tap, session, frame as Stanza)) return true
     const ending = this.host.router.fromClient(session, frame as Stanza)
     if (ending instanceof Promise) return this.wait(ending)
     return this.mayGoOn(frame.xml.length)
@@ -120,6 +127,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
       this.drop()
       return false
     }
+    if (this.host.tap !== null && this.session !== null) this.host.tap.saw('out', this.session, octets)
     this.link.send(octets, declared)
     return true
   }
@@ -204,6 +212,14 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
   // The rest
 
+  /** True: the test that this server runs in wants the stanza refused. */
+  private tapped(tap: Tap, session: Session, stanza: Stanza): boolean {
+    tap.saw('in', session, stanza.xml)
+    const error = tap.refuse(session, stanza)
+    if (error !== null) this.write(errorOf(stanza, session.jid.full, error), false)
+    return error !== null
+  }
+
   /** RFC 7395 §3.3.3: a frame holds one element, and all of it. While it is handled the link keeps the next. */
   private frame(octets: Buffer): void {
     this.inFrame = 0
@@ -255,7 +271,13 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   private goOn(): void {
     this.held = false
     if (this.phase === 'closing') this.leave()
-    else if (this.phase !== 'over') this.guarded(() => this.framer.resume())
+    else if (this.phase !== 'over') {
+      try {
+        this.framer.resume()
+      } catch (error) {
+        this.fail(error)
+      }
+    }
     if (this.held) return
     if (this.gone) this.finish()
     else if (this.paused && this.phase !== 'over') {
@@ -268,14 +290,6 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     if (this.paused || this.phase === 'closing') return
     this.paused = true
     this.link.pause()
-  }
-
-  private guarded(work: () => void): void {
-    try {
-      work()
-    } catch (error) {
-      this.fail(error)
-    }
   }
 
   private fail(error: unknown): void {

@@ -2,8 +2,9 @@
 import type { Logger } from 'pino'
 import type { SecureContext } from 'node:tls'
 import type { Settings } from '../base/config.js'
-import type { StreamError } from '../base/errors.js'
+import type { StanzaError, StreamError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
+import type { Stanza } from '../base/stanza.js'
 import type { Router } from '../core/router.js'
 import type { Outlet, Session, Sessions } from '../core/sessions.js'
 import type { PresenceRows } from '../core/presence-rows.js'
@@ -19,6 +20,14 @@ export interface Guest {
   close(error: StreamError | null): void
   /** No goodbye is possible any more. */
   drop(): void
+}
+
+/** Who watches and disturbs the sessions of a server that runs inside a test (routes/embed.ts). */
+export interface Tap {
+  /** A stanza went over the wire: 'in' from the session's client, 'out' to it. Octets, as on the wire. */
+  saw(direction: 'in' | 'out', session: Session, octets: string): void
+  /** The error that this stanza shall be answered with; null: it goes its way. */
+  refuse(session: Session, stanza: Stanza): StanzaError | null
 }
 
 export interface Host {
@@ -48,5 +57,7 @@ export interface Host {
   /** The address, differently written, is the session's full or bare JID. */
   readonly sameAddress: (text: string, jid: Jid) => boolean
   readonly sessionOver: (session: Session) => void
+  /** null in every server but those of tests. */
+  readonly tap: Tap | null
   readonly ping: (outlet: Outlet, jid: Jid) => void
 }

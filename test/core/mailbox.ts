@@ -117,7 +117,7 @@ t.test('presence rows: the last state counts, and a removal never undoes a newer
   const store = memoryStore([JULIET])
   const bus = scriptedBus()
   const rows = makePresenceRows(store.presence, bus, { id: 'here', epoch: 1 })
-  const outlet = { write: () => true, flushed: () => Promise.resolve(true), close: () => {} }
+  const outlet = { write: () => true, flushed: () => Promise.resolve(true), close: () => {}, drop: () => {} }
   const old = makeSession(parseJid(`${JULIET}/r`), 'old', '', outlet)
   await rows.save(old)
   const fresh = makeSession(parseJid(`${JULIET}/r`), 'fresh', '', outlet)
@@ -133,7 +133,7 @@ t.test('presence rows: the last state counts, and a removal never undoes a newer
 t.test('presence rows: a removal that fails is tried again', async (t) => {
   const store = memoryStore([JULIET])
   const rows = makePresenceRows(store.presence, scriptedBus(), { id: 'here', epoch: 1 })
-  const session = makeSession(parseJid(`${JULIET}/r`), 's', '', { write: () => true, flushed: () => Promise.resolve(true), close: () => {} })
+  const session = makeSession(parseJid(`${JULIET}/r`), 's', '', { write: () => true, flushed: () => Promise.resolve(true), close: () => {}, drop: () => {} })
   await rows.save(session)
   store.broken = true
   await t.rejects(rows.save(session), 'who writes hears of it')
@@ -174,7 +174,7 @@ t.test('a batcher gives each its own answer, one batch at a time, and is bounded
 
 t.test('sessions: what routing asks for is kept ready', async (t) => {
   const sessions = makeSessions()
-  const outlet = { write: () => true, flushed: () => Promise.resolve(true), close: () => {} }
+  const outlet = { write: () => true, flushed: () => Promise.resolve(true), close: () => {}, drop: () => {} }
   const make = (resource: string, priority: number | null) => {
     const session = makeSession(parseJid(`${JULIET}/${resource}`), resource, '', outlet)
     session.priority = priority

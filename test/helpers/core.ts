@@ -186,6 +186,7 @@ export const makeCore = (options: CoreOptions): Core => {
         },
         flushed: () => Promise.resolve(made.takes),
         close: () => {},
+        drop: () => {},
       }
       const made: TestSession = Object.assign(makeSession(parseJid(full), `s${++ids}`, lang, outlet), { got, takes: true })
       made.priority = made.wanted = priority

@@ -26,3 +26,19 @@ t.test('what is said to somebody who is away arrives at the next log-in, in orde
     t.ok(got.getChild('delay', 'urn:xmpp:delay'))
   }
 })
+
+t.test('what one sender writes arrives in order, also while its receiver logs in', async (t) => {
+  const server = await testServer(t)
+  const romeo = await server.login('romeo')
+  const juliet = await server.login('juliet')
+  const COUNT = 500
+  for (let round = 0; round < 5; round++) {
+    romeo.send(Array.from({ length: COUNT }, (_, i) => `<message to='juliet@localhost' type='chat'><body>${round} ${i}</body></message>`).join(''))
+    juliet.send('<presence/>')
+    const got: string[] = []
+    while (got.length < COUNT) got.push((await juliet.next((e) => e.name === 'message')).getChildText('body') ?? '')
+    t.same(got, Array.from({ length: COUNT }, (_, i) => `${round} ${i}`))
+    juliet.send('<presence type=\'unavailable\'/>')
+    await juliet.nothing((e) => e.name === 'message')
+  }
+})
