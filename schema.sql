@@ -24,6 +24,7 @@ create table if not exists account (
   seq        bigint not null default 0, -- of the last entry in the message log
   generation bigint not null default 0, -- raised when the set of sessions, or their availability, changes
   roster_ver bigint not null default 0, -- raised by each change of the roster
+  roster_floor bigint not null default 0, -- removals up to this version are forgotten
   created    timestamptz not null default now(),
   deleted    timestamptz                -- null: the account exists
 ) with (fillfactor = 80);
@@ -82,10 +83,20 @@ create table if not exists roster (
   jid          text not null,
   name         text not null default '',
   subscription text not null default 'none',
-  ask          boolean not null default false,
+  ask          boolean not null default false, -- our request is pending
+  approved     boolean not null default false, -- their next request is granted already (RFC 6121 §3.4)
+  request      text,                           -- their request, while it waits for an answer
   groups       text[] not null default '{}',
+  listed       boolean not null default true,  -- clients see it; false without a request: removed
   ver          bigint not null default 0,
   primary key (account, jid)
+);
+
+-- lib/store/vcard.ts (XEP-0054)
+create table if not exists vcard (
+  account text primary key,
+  xml     text not null,
+  photo   text not null -- SHA-1 of the picture in hexadecimal (XEP-0153); '': none
 );
 
 -- lib/store/private-xml.ts (XEP-0049)
@@ -96,3 +107,23 @@ create table if not exists private_xml (
   xml     text not null,
   primary key (account, ns, name)
 );
+
+-- lib/store/blocking.ts (XEP-0191)
+create table if not exists blocked (
+  account text not null,
+  jid     text not null, -- normalised: full, bare, domain or domain/resource
+  primary key (account, jid)
+);
+
+-- lib/store/departure.ts: when an account's last session ended, and what it said (RFC 6121 §4.3.2, XEP-0012)
+create table if not exists departure (
+  account  text primary key,
+  at       bigint not null,
+  presence text            -- null: it said nothing more
+) with (fillfactor = 80);
+
+-- Changes of tables that exist. Version 2:
+alter table account add column if not exists roster_floor bigint not null default 0;
+alter table roster add column if not exists approved boolean not null default false;
+alter table roster add column if not exists request text;
+alter table roster add column if not exists listed boolean not null default true;

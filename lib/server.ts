@@ -8,20 +8,11 @@ import { StreamError } from './base/errors.js'
 import { jidParser, makeJid, prepDomain } from './base/jid.js'
 import type { Jid } from './base/jid.js'
 import { NS } from './base/namespaces.js'
-import type { Stanza } from './base/stanza.js'
 import { VERSION } from './base/version.js'
-import { makeCounters } from './core/counters.js'
+import { makeCore } from './core/core.js'
 import type { Counters } from './core/counters.js'
-import { makeDelivery } from './core/delivery.js'
-import { compile } from './core/dispatch.js'
-import { makeMailbox } from './core/mailbox.js'
 import type { Bus, Clock } from './core/ports.js'
-import { makePresence } from './core/presence.js'
-import { makePresenceRows } from './core/presence-rows.js'
-import { makeRouteCache } from './core/route-cache.js'
-import type { Route, Services } from './core/route.js'
-import { makeRouter } from './core/router.js'
-import { makeSessions } from './core/sessions.js'
+import type { Route } from './core/route.js'
 import type { Sessions } from './core/sessions.js'
 import type { Guest, Host, Tap } from './net/host.js'
 import { makeGate } from './net/gate.js'
@@ -30,18 +21,21 @@ import { listenHttp, listenHttps } from './net/http.js'
 import { listenTcp, listenTls } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
 import { WEBSOCKET_PATH, webSocketEntrance } from './net/websocket.js'
-import { credentialsOf } from './store/accounts.js'
+import { credentialsOf, deleteAccount } from './store/accounts.js'
+import { blockStore } from './store/blocking.js'
 import type { Database } from './store/db.js'
+import { departureStore } from './store/departure.js'
+import { memberStore } from './store/members.js'
 import { RENEW, registerNode, renew, signOff } from './store/node.js'
 import { offlineStore } from './store/offline.js'
 import { presenceStore } from './store/presence.js'
+import { rosterStore } from './store/roster.js'
 import { applySchema } from './store/schema.js'
 import { secret } from './store/secret.js'
 import { webApp } from './web/app.js'
 import { makeMetrics } from './web/metrics.js'
 import { loadTls, tlsOptions } from './wire/tls-context.js'
 import type { TlsFiles } from './wire/tls-context.js'
-import { frameOf } from './wire/framer.js'
 import { serialize, attribute } from './wire/writer.js'
 
 /** Ports that are open; null: off. */
@@ -104,7 +98,6 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   const domains = new Set(settings.domain.map((d) => prepDomain(d) ?? d))
   const defaultDomain = [...domains][0] as string
 
-  const dispatch = compile(routes)
   undo.push(() => db.close())
   await applySchema(db)
   const node = await registerNode(db, options.node)
@@ -114,34 +107,23 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   }, RENEW)
   undo.push(() => Promise.resolve(clearInterval(lease)))
 
-  const counters = makeCounters()
   const jid = jidParser()
-  const sessions = makeSessions()
-  const store = presenceStore(db)
-  const cache = makeRouteCache(sessions, store, clock, counters, {
-    entries: settings.routeCacheEntries, ttl: settings.routeTtl * 1000,
-    negativeEntries: settings.routeNegativeEntries, negativeTtl: settings.routeNegativeTtl * 1000,
-    node: node.id, epoch: node.epoch, clustered: bus.connected,
-  })
-  const mailbox = makeMailbox(offlineStore(db, {
-    messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender,
-  }), settings.offlinePage)
-  const rows = makePresenceRows(store, bus, node)
-  const presence = makePresence(sessions, rows, mailbox)
-  const bug = (error: unknown, stanza: Stanza): void => {
-    log.error({ err: error, kind: stanza.kind, id: stanza.id, to: stanza.to }, 'a stanza failed; this is a bug')
+  const endSessions = (account: string): void => {
+    for (const session of sessions.of(account).all) session.outlet.close(new StreamError('not-authorized', 'the account is gone'))
   }
-  const services: Services = {
-    db, settings, domains, routes, jid,
-    now: () => new Date(clock.now()),
-    sessionsOf: (account) => sessions.of(account).all,
-    send: async (element) => router.fromServer(frameOf(serialize(element)) as Stanza),
-    keep: (routed) => router.keep(routed),
-  }
-  const router = makeRouter({
-    domains, jid, sessions, cache, mailbox, presence, dispatch, services, counters, clock, bug,
-    delivery: makeDelivery(cache, bus, counters),
+  const core = makeCore({
+    settings, routes, domains, jid, node, db, bus, clock,
+    stores: {
+      presence: presenceStore(db), rosters: rosterStore(db), members: memberStore(db), blocks: blockStore(db), departures: departureStore(db),
+      offline: offlineStore(db, { messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender }),
+    },
+    bug: (error, stanza) => log.error({ err: error, kind: stanza.kind, id: stanza.id, to: stanza.to }, 'a stanza failed; this is a bug'),
+    dropAccount: async (account) => {
+      await deleteAccount(db, account)
+      endSessions(account)
+    },
   })
+  const { router, sessions, members, rows, cache, counters, dispatch, services } = core
 
   let tls = options.tls === null ? null : await loadTls(options.tls)
   let context: SecureContext | null = tls === null ? null : createSecureContext(tlsOptions(tls))
@@ -153,7 +135,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   const connections = new Set<Guest>()
   const limits = { depth: settings.maxDepth, attributes: settings.maxAttributes, children: settings.maxChildren }
   const host: Host = {
-    settings, domains, defaultDomain, log, gate, router, sessions, rows, connections, jid,
+    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, connections, jid,
     time: () => time,
     limits: {
       unauthenticated: { ...limits, bytes: settings.maxStanzaBytesUnauthenticated, depth: Math.min(16, limits.depth), attributes: Math.min(64, limits.attributes) },
@@ -168,10 +150,18 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       const parsed: Jid | null = jid(text)
       return parsed !== null && (parsed.full === own.full || parsed.full === own.bare)
     },
-    sessionOver: (session) => {
-      sessions.remove(session)
-      rows.remove(session)
+    offersStrangers: routes.flatMap((r) => r.offersStrangers?.(settings) ?? []).map(serialize).join(''),
+    offers: routes.flatMap((r) => r.offers?.(settings) ?? []).map(serialize).join(''),
+    stranger: (type, ns, name) => {
+      const found = dispatch.stranger(type, ns, name)
+      return found === undefined ? undefined : (request) => found.answer(request, services)
     },
+    nonza: (session, ns, name) => {
+      const found = dispatch.nonza(ns, name)
+      found?.run(session, services)
+      return found !== undefined
+    },
+    sessionOver: core.sessionOver,
     tap: options.tap ?? null,
     ping: (connection, to) => {
       connection.write(`<iq type='get'${attribute('id', `ping-${Math.round(time)}`)} from='${to.domain}'${attribute('to', to.full)}><ping xmlns='${NS.ping}'/></iq>`, false)
@@ -232,10 +222,6 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     ports.https = https.port
   }
 
-  const endSessions = (account: string): void => {
-    for (const session of sessions.of(account).all) session.outlet.close(new StreamError('not-authorized', 'the account is gone'))
-  }
-
   return {
     ports, db, counters, sessions, gate, endSessions,
     reload: async () => {
@@ -254,7 +240,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       for (const connection of connections) connection.drop()
       clearInterval(ticker)
       clearInterval(lease)
-      await rows.idle(settings.stopTimeout * 1000)
+      await core.idle(settings.stopTimeout * 1000)
       // without its database a server must be able to stop too; then its sessions are removed at the next start
       await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
       await db.close()

@@ -5,7 +5,7 @@ import { NS } from '../lib/base/namespaces.js'
 
 export const hints: Route = {
   name: 'hints',
-  spec: 'XEP-0334 0.4.0',
+  spec: 'XEP-0334 1.0.0',
   on: {
     unreachable: {
       kinds: ['message'],

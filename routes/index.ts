@@ -1,6 +1,8 @@
 // The features of this server. Deleting a line leaves a working server without it; within a step of the hot path the
 // order is the order here.
 import type { Route } from '../lib/core/route.js'
+import { carbons } from './carbons.js'
+import { clientState } from './client-state.js'
 import { delay } from './delay.js'
 import { disco } from './disco.js'
 import { hints } from './hints.js'
@@ -17,5 +19,7 @@ export const ROUTES: readonly Route[] = [
   session, disco, ping, version, time,
   roster, privateXml,
   stanzaId, delay,
+  carbons, // behind what refuses or cleans a message: what is copied is what goes out
+  clientState,
   hints, offline, // hints first: what must not be stored never reaches the store
 ]

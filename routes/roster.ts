@@ -1,33 +1,25 @@
-// RFC 6121 §2: the roster, as far as a client needs it to log in: get, set, remove, pushes. Subscriptions come next.
+// RFC 6121 §2: the roster, with versions (§2.6). What is between two accounts is not the client's to set here: that takes
+// presence stanzas (lib/core/subscribing.ts).
 import { createElement as el } from 'ltx'
 import type { Element } from 'ltx'
-import { randomUUID } from 'node:crypto'
 import { StanzaError } from '../lib/base/errors.js'
 import { NS } from '../lib/base/namespaces.js'
 import type { Request, Route, Services } from '../lib/core/route.js'
-import { removeContact, rosterOf, setContact } from '../lib/store/roster.js'
-import type { RosterItem } from '../lib/store/roster.js'
 
 /** RFC 6121 §2.3.3: what is too long is not acceptable. */
 const LONGEST_NAME = 1023
 const MOST_GROUPS = 50
 
-const itemElement = ({ jid, name, subscription, ask, groups }: RosterItem): Element => el('item', {
-  jid, subscription, ...(name === '' ? {} : { name }), ...(ask ? { ask: 'subscribe' } : {}),
-}, ...groups.map((group) => el('group', {}, group)))
-
-const get = async ({ from, session }: Request, { db }: Services): Promise<Element> => {
+const get = async ({ payload, session }: Request, { rosters }: Services): Promise<Element | void> => {
+  if (session === null) return
+  const known = payload.attrs['ver'] as string | undefined
   // §2.2: who asks for the roster is interested in its changes. From before the reading, so that none is missed
-  if (session !== null) session.interested = true
-  return el('query', { xmlns: NS.roster }, ...(await rosterOf(db, from.bare)).map(itemElement))
-}
-
-/** §2.1.6: to each interested resource, the sender's included. */
-const push = async (account: string, item: Element, { sessionsOf, send }: Services): Promise<void> => {
-  for (const session of sessionsOf(account)) {
-    if (!session.interested) continue
-    await send(el('iq', { type: 'set', id: `push-${randomUUID()}`, from: account, to: session.jid.full }, el('query', { xmlns: NS.roster }, item)))
-  }
+  session.interested = true
+  const roster = await rosters.read(session.account, known)
+  if (roster === null) throw new StanzaError('item-not-found') // §2.1.5: no such account any more
+  if (roster.items !== null) return el('query', { xmlns: NS.roster, ...(known === undefined ? {} : { ver: roster.ver }) }, ...roster.items)
+  // §2.6.3: nothing in the answer, then what has changed
+  if (roster.changes.length > 0) setImmediate(() => rosters.push(session, roster.changes))
 }
 
 const set = async ({ payload, from }: Request, server: Services): Promise<void> => {
@@ -37,23 +29,25 @@ const set = async ({ payload, from }: Request, server: Services): Promise<void> 
   const jid = server.jid(String(item.attrs['jid'] ?? ''))
   if (jid === null) throw new StanzaError(item.attrs['jid'] === undefined ? 'bad-request' : 'jid-malformed')
   if (item.attrs['subscription'] === 'remove') {
-    if (!await removeContact(server.db, from.bare, jid.full)) throw new StanzaError('item-not-found') // §2.5.3
-    await push(from.bare, el('item', { jid: jid.full, subscription: 'remove' }), server)
+    if (!await server.subscribing.remove(from.bare, jid.full)) throw new StanzaError('item-not-found') // §2.5.3
     return
   }
+  if (jid.full === from.bare) throw new StanzaError('not-allowed', 'one is no contact of oneself') // §2.3.3
   const name = String(item.attrs['name'] ?? '')
   // RFC 6121 §2.3.3 calls an empty group not acceptable; Psi sends one where it means none, so none it is (clients.md §5)
   const groups = item.getChildElements().filter((e) => e.getName() === 'group').map((e) => e.getText()).filter((g) => g !== '')
   if (name.length > LONGEST_NAME || groups.length > MOST_GROUPS || groups.some((g) => g.length > LONGEST_NAME)) throw new StanzaError('not-acceptable', 'a name or group is too long, or there are too many groups')
   if (new Set(groups).size !== groups.length) throw new StanzaError('bad-request', 'a group is named twice') // §2.3.3
-  const stored = await setContact(server.db, from.bare, jid.full, name, groups, server.settings.rosterMaxItems)
-  if (stored === 'full') throw new StanzaError('resource-constraint', `more than ${server.settings.rosterMaxItems} contacts`, { type: 'cancel' })
-  await push(from.bare, itemElement(stored), server)
+  await server.rosters.change(from.bare, jid.full, (own) => ({
+    own: { ...own ?? { jid: jid.full, subscription: 'none', ask: false, approved: false, request: null }, name, groups, listed: true },
+  }), (push) => push.own())
 }
 
 export const roster: Route = {
   name: 'roster',
   spec: 'RFC 6121 §2',
+  // §2.6.1, §3.4.1
+  offers: () => [el('ver', { xmlns: 'urn:xmpp:features:rosterver' }), el('sub', { xmlns: 'urn:xmpp:features:pre-approval' })],
   iq: [
     { type: 'get', to: 'account', ns: NS.roster, name: 'query', answer: get },
     { type: 'set', to: 'account', ns: NS.roster, name: 'query', answer: set },

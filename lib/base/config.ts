@@ -77,6 +77,8 @@ export const GROUPS = {
     ping_after: row(int('seconds', 1, 86_400), 120, 'silence before the server asks whether the client is still there'),
     dead_after: row(int('seconds', 1, 86_400), 60, 'silence after that question before the connection is closed'),
     write_buffer_bytes: row(int('bytes', 65_536, 1024 * MIB), 4 * MIB, 'what one slow reader may leave unread before its connection is closed'),
+    inactive_hold_stanzas: row(int('count', 0, 100_000), 1000, 'presence and chat states kept back for one inactive client (XEP-0352); 0: none'),
+    inactive_hold_bytes: row(int('bytes', 0, 16 * MIB), 256 * 1024, 'their size together'),
     turn_bytes: row(int('bytes', 4096, 16 * MIB), 64 * 1024, 'bytes read from one connection before the others have their turn'),
     turn_stanzas: row(int('count', 1, 100_000), 256, 'stanzas taken from one connection before the others have their turn'),
     stop_timeout: row(int('seconds', 1, 300), 5, 'time that clients have to take what is written, when the server stops'),

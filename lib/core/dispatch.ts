@@ -4,7 +4,8 @@ import { UsageError } from '../base/errors.js'
 import type { Kind, Stanza } from '../base/stanza.js'
 import type { Ending } from './ending.js'
 import { STEPS } from './route.js'
-import type { IqAnswer, Route, Routed, Services, Step, StepHandler } from './route.js'
+import type { IqAnswer, Nonza, Route, Routed, Services, Step, StepHandler, StepResult, StrangerAnswer } from './route.js'
+import type { Session } from './sessions.js'
 
 interface Plan {
   readonly handlers: readonly StepHandler[]
@@ -16,6 +17,10 @@ interface Plan {
 export interface Dispatch {
   /** Who answers requests of this type with this payload: one for the server, one for accounts. */
   answer(type: string, ns: string, name: string, to: 'server' | 'account'): IqAnswer | undefined
+  /** Who takes this element that is no stanza, by namespace and name. */
+  nonza(ns: string, name: string): Nonza | undefined
+  /** Who answers this request before a log-in. */
+  stranger(type: string, ns: string, name: string): StrangerAnswer | undefined
   /** null: no feature joins this step for this kind. */
   readonly plans: Readonly<Record<Step, Readonly<Record<Kind, Plan | null>>>>
 }
@@ -30,21 +35,32 @@ const planOf = (handlers: readonly StepHandler[]): Plan | null => handlers.lengt
 
 export const compile = (routes: readonly Route[]): Dispatch => {
   const answers = new Map<string, IqAnswer>()
+  const nonzas = new Map<string, Nonza>()
+  const strangers = new Map<string, StrangerAnswer>()
   const names = new Set<string>()
   for (const route of routes) {
     if (names.has(route.name)) throw new UsageError(`two routes are named '${route.name}' in routes/index.ts`)
     names.add(route.name)
+    const once = <T>(map: Map<string, T>, key: string, value: T): void => {
+      if (map.has(key)) throw new UsageError(`two routes answer '${key}'; the second is '${route.name}'`)
+      map.set(key, value)
+    }
+    for (const nonza of route.nonzas ?? []) once(nonzas, `${nonza.ns} ${nonza.name}`, nonza)
+    for (const iq of route.strangers ?? []) once(strangers, `${iq.type} ${iq.ns} ${iq.name}`, iq)
     for (const iq of route.iq ?? []) {
       for (const to of iq.to === 'either' ? ['server', 'account'] : [iq.to]) {
-        const key = `${iq.type} ${to} ${iq.ns} ${iq.name}`
-        if (answers.has(key)) throw new UsageError(`two routes answer '${key}'; the second is '${route.name}'`)
-        answers.set(key, iq)
+        once(answers, `${iq.type} ${to} ${iq.ns} ${iq.name}`, iq)
       }
     }
   }
   const plans = Object.fromEntries(STEPS.map((step) => [step, Object.fromEntries(KINDS.map((kind) =>
     [kind, planOf(routes.flatMap((r) => r.on?.[step] ?? []).filter((h) => h.kinds.includes(kind)))]))])) as unknown as Dispatch['plans']
-  return { answer: (type, ns, name, to) => answers.get(`${type} ${to} ${ns} ${name}`), plans }
+  return {
+    answer: (type, ns, name, to) => answers.get(`${type} ${to} ${ns} ${name}`),
+    nonza: (ns, name) => nonzas.get(`${ns} ${name}`),
+    stranger: (type, ns, name) => strangers.get(`${type} ${ns} ${name}`),
+    plans,
+  }
 }
 
 const concerns = (plan: Plan, stanza: Stanza): boolean => {
@@ -56,28 +72,32 @@ const concerns = (plan: Plan, stanza: Stanza): boolean => {
   return false
 }
 
-/** What a step made of a stanza: an ending, or the stanza that goes on. */
-export type Walked = Ending | Stanza
+/** What a step made of a stanza: an ending, or the stanza that goes on (the same object where nothing changed). */
+export type Walked = Ending | Routed
 
-export const isStanza = (walked: Walked): walked is Stanza => typeof walked === 'object' && 'kind' in walked
+/** Run one step. A promise only where a handler gives one. @param taken for the step `delivered`: the sessions here that it was written to */
+export const walk = (plan: Plan, routed: Routed, server: Services, taken: readonly Session[] = NOBODY): Walked | Promise<Walked> =>
+  concerns(plan, routed.stanza) ? run(plan.handlers, 0, routed, server, taken) : routed
 
-/** Run one step. A promise only where a handler gives one. */
-export const walk = (plan: Plan, routed: Routed, server: Services): Walked | Promise<Walked> =>
-  concerns(plan, routed.stanza) ? run(plan.handlers, 0, routed, server) : routed.stanza
+const NOBODY: readonly Session[] = []
 
-const run = (handlers: readonly StepHandler[], first: number, routed: Routed, server: Services): Walked | Promise<Walked> => {
-  let { stanza } = routed
+const run = (handlers: readonly StepHandler[], first: number, given: Routed, server: Services, taken: readonly Session[]): Walked | Promise<Walked> => {
+  let routed = given
   for (let i = first; i < handlers.length; i++) {
     const handler = handlers[i] as StepHandler
-    if (!handler.kinds.includes(stanza.kind)) continue
-    if (handler.ns !== undefined && !stanza.children.some((c) => c.ns === handler.ns)) continue
-    const result = handler.run({ ...routed, stanza }, server)
-    if (result instanceof Promise) {
-      return result.then((r) => (r !== undefined && !isStanza(r) ? r : run(handlers, i + 1, { ...routed, stanza: r ?? stanza }, server)))
-    }
+    if (handler.ns !== undefined && !routed.stanza.children.some((c) => c.ns === handler.ns)) continue
+    const result = handler.run(routed, server, taken)
     if (result === undefined) continue
-    if (!isStanza(result)) return result
-    stanza = result
+    if (result instanceof Promise) {
+      const now = routed
+      return result.then((r) => (isEnding(r) ? r : run(handlers, i + 1, withStanza(now, r), server, taken)))
+    }
+    if (isEnding(result)) return result
+    routed = withStanza(routed, result)
   }
-  return stanza
+  return routed
 }
+
+const isEnding = (result: StepResult): result is Ending => typeof result === 'string' || (result !== undefined && 'ignored' in result)
+
+const withStanza = (routed: Routed, stanza: Stanza | void): Routed => (stanza === undefined ? routed : { ...routed, stanza })

@@ -49,6 +49,8 @@ export interface Route {
 export interface PresenceStore {
   /** Write or rewrite rows and raise their accounts' generations, in one transaction. A row of another session of the same full JID is replaced. */
   save(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>>
+  /** A new last presence and nothing else: no availability changes, so no generation is raised. Rows of other sessions are left alone. */
+  update(rows: readonly SessionRow[]): Promise<void>
   /** Compare-and-delete: a row goes only if it is still this session's on this node and epoch. Raises generations. */
   remove(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>>
   /** The routes of these accounts in one query (sessions of `node` at `epoch` left out, and those of reaped nodes). Accounts that do not exist are absent. */
@@ -83,6 +85,107 @@ export interface OfflineStore {
 export interface AccountStore {
   /** Which of these bare JIDs are accounts (not deleted). */
   existing(accounts: readonly string[]): Promise<ReadonlySet<string>>
+}
+
+/** What the roster table says of one contact (RFC 6121 §2.1.2). */
+export interface Contact {
+  /** Normalised; usually bare. */
+  readonly jid: string
+  readonly name: string
+  readonly groups: readonly string[]
+  readonly subscription: 'none' | 'to' | 'from' | 'both'
+  /** A request of ours is pending ("pending out"). */
+  readonly ask: boolean
+  /** Their next request is granted already (§3.4). */
+  readonly approved: boolean
+  /** Their request that waits for an answer ("pending in"): the stanza as octets. */
+  readonly request: string | null
+  /** Part of the roster that clients see. A request from somebody who was never added is not. */
+  readonly listed: boolean
+  /** Roster version at which this row last changed in what clients see. */
+  readonly ver: number
+}
+
+export interface RosterRows {
+  readonly ver: number
+  /** Removals up to this version are forgotten: who knows only an older version gets the whole roster. */
+  readonly floor: number
+  /** What clients see, in order of JID. Where a version was given: what changed since, removed contacts among it, which are not `listed`. */
+  readonly contacts: readonly Contact[]
+}
+
+/** A contact as `RosterStore.change` wants it written; without its version. */
+export type ContactChange = Omit<Contact, 'ver'>
+
+export interface RosterStore {
+  /** @param since a version that the client knows; null: the whole roster. Outside of floor…ver the whole roster too. null: no such account */
+  list(account: string, since: number | null): Promise<RosterRows | null>
+  /**
+   * In one transaction, both accounts locked in sorted order: read how `user` has `contact` in its roster and the other way
+   * round, decide, write. A version is raised where what clients see changed.
+   * @param decide gets null where there is no row; `theirs` is undefined where `contact` is no account here. It returns what
+   *   to write; leaving a side out leaves it alone. It may throw, which rolls back. It runs once.
+   * @returns both rows after it; `theirs` as if there were none where `contact` is no account
+   */
+  change(user: string, contact: string, decide: (own: Contact | null, theirs: Contact | null | undefined, size: RosterSizes) => {
+    readonly own?: ContactChange
+    readonly theirs?: ContactChange
+  }): Promise<{ readonly own: RosterRow; readonly theirs: RosterRow }>
+}
+
+export interface RosterRow {
+  /** null: there is none. */
+  readonly contact: Contact | null
+  /** The roster's version where what clients see of this contact has changed; otherwise null. */
+  readonly changed: number | null
+}
+
+/** Rows of both rosters before a change: contacts listed, and requests waiting from people who are not. */
+export interface RosterSizes {
+  readonly own: RosterSize
+  readonly theirs: RosterSize
+}
+
+export interface RosterSize {
+  readonly listed: number
+  readonly requests: number
+}
+
+/** What members.ts keeps of an account. */
+export interface MemberRows {
+  readonly to: readonly string[]
+  readonly from: readonly string[]
+  readonly requests: ReadonlyMap<string, string>
+  readonly blocked: readonly string[]
+  readonly photo: string
+}
+
+export interface MemberStore {
+  /** In one query. Accounts that do not exist are absent. */
+  load(accounts: readonly string[]): Promise<ReadonlyMap<string, MemberRows>>
+}
+
+/** When an account's last session ended, and what it said then (RFC 6121 §4.3.2, XEP-0012). */
+export interface Departure {
+  /** ms since 1970 */
+  readonly at: number
+  /** The last unavailable presence, as octets, where it said more than that; otherwise null. */
+  readonly presence: string | null
+}
+
+export interface DepartureStore {
+  save(departures: readonly (Departure & { readonly account: string })[]): Promise<void>
+  /** @param withWords only those that said something */
+  load(accounts: readonly string[], withWords: boolean): Promise<ReadonlyMap<string, Departure>>
+}
+
+export interface BlockStore {
+  /** Blocked addresses by account; accounts that block nobody are absent. */
+  load(accounts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
+  /** Returns the account's list after it; null when it would be longer than `most` (nothing is changed then). */
+  add(account: string, jids: readonly string[], most: number): Promise<readonly string[] | null>
+  /** @param jids null: all */
+  remove(account: string, jids: readonly string[] | null): Promise<readonly string[]>
 }
 
 /** Hand-over to another node: a request that is accepted or refused, never fire-and-forget (routing.md, step 5). */

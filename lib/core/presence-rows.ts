@@ -2,11 +2,13 @@
 // and in order for each session. Every change tells the other nodes the account's new generation.
 import { makeBatcher } from './batcher.js'
 import type { Bus, PresenceStore, SessionRow } from './ports.js'
-import type { Session } from './sessions.js'
+import type { Broadcast, Session } from './sessions.js'
 
 export interface PresenceRows {
-  /** Write the session's row as it is now. */
-  save(session: Session): Promise<void>
+  /** Write the session's row. @param priority, presence null: bound, but not available */
+  save(session: Session, priority: number | null, presence: Broadcast | null): Promise<void>
+  /** Write its last presence when there is time; of several the last counts. Nothing that routing depends on. */
+  update(session: Session): void
   /** Delete the session's row, if it still is this session's. Tried again until it works; `idle` waits for it. */
   remove(session: Session): void
   /** Resolves when nothing is waiting to be written, or after `ms`. */
@@ -44,15 +46,15 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     return []
   }, BATCH, WAITING)
 
-  const rowOf = (s: Session): SessionRow => ({
+  const rowOf = (s: Session, priority = s.wanted, presence = s.presence): SessionRow => ({
     account: s.account,
     resource: s.jid.resource,
     sessionId: s.id,
     incarnation: s.incarnation,
     node: node.id,
     epoch: node.epoch,
-    priority: s.wanted,
-    presence: s.presence,
+    priority,
+    presence: presence === null ? null : presence.head + presence.tail,
   })
 
   const change = async (row: SessionRow, gone: boolean): Promise<void> => {
@@ -75,12 +77,35 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     })
   }
 
+  /** Sessions whose last presence is not written yet; bounded by the sessions there are. */
+  const changed = new Set<Session>()
+  let updating = false
+  const updateAll = async (): Promise<void> => {
+    while (changed.size > 0) {
+      const some = [...changed].slice(0, BATCH)
+      for (const session of some) changed.delete(session)
+      try {
+        await store.update(some.filter((s) => s.presence !== null).map((s) => rowOf(s)))
+      } catch {
+        for (const session of some) if (session.open) changed.add(session)
+        await new Promise((resolve) => setTimeout(resolve, RETRY).unref())
+      }
+    }
+    updating = false
+  }
+
   return {
-    save: (session) => change(rowOf(session), false),
+    update: (session) => {
+      changed.add(session)
+      if (updating) return
+      updating = true
+      setImmediate(() => void updateAll())
+    },
+    save: (session, priority, presence) => change(rowOf(session, priority, presence), false),
     remove: (session) => removeRow(rowOf(session)),
     idle: async (ms) => {
       const until = Date.now() + ms
-      while ((waiting > 0 || failed.length > 0) && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10))
+      while ((waiting > 0 || failed.length > 0 || updating) && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10))
     },
   }
 }

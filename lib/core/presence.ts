@@ -1,18 +1,46 @@
-// Presence without a receiver: what makes a session available, and how available (RFC 6121 §4). For now this decides
-// routing; telling the contacts comes with subscriptions.
+// Presence (RFC 6121 §4): what makes a session available, who hears of it, and what it hears of its contacts.
+// One presence to a thousand contacts is one piece of octets, cut once where each receiver's address goes in.
 import { StanzaError } from '../base/errors.js'
+import type { Jid } from '../base/jid.js'
 import { ownCopy } from '../base/octets.js'
 import { stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
+import { frameOf } from '../wire/framer.js'
 import { treeOf } from '../wire/tree.js'
+import { makeBatcher } from './batcher.js'
 import { ignored } from './ending.js'
 import type { Verdict } from './ending.js'
 import type { Mailbox } from './mailbox.js'
+import type { Clock, Departure, DepartureStore } from './ports.js'
 import type { PresenceRows } from './presence-rows.js'
-import type { Session, Sessions } from './sessions.js'
+import type { Broadcast, Session, Sessions } from './sessions.js'
 
 export interface Presence {
+  /** Presence without a receiver (§4.2, §4.4, §4.5). */
   broadcast(session: Session, stanza: Stanza): Promise<Verdict> | Verdict
+  /** Remember to whom presence was sent directly (§4.6.3). Refuses one address too many. */
+  direct(session: Session, to: Jid, stanza: Stanza): StanzaError | null
+  /** The session is over, in order or not: whoever saw it is told (§4.5.2, §4.6.3). */
+  ended(session: Session): void
+  /** The present presence of one account's sessions, to another's; `gone`: that they are unavailable. */
+  show(account: string, to: string, gone?: 'gone'): void
+  /** Answer a probe (§4.3.2). */
+  probe(from: Jid, to: Jid, session: Session): Verdict | Promise<Verdict>
+  /** When the account's last session ended; null: never, or it has one now. */
+  lastSeen(account: string): Promise<Departure | null>
+  /** Resolves when what is known of departures is written, or after `ms`. */
+  idle(ms: number): Promise<void>
+}
+
+export interface PresenceParts {
+  readonly sessions: Sessions
+  readonly rows: PresenceRows
+  readonly mailbox: Mailbox
+  readonly departures: DepartureStore
+  readonly clock: Clock
+  readonly bug: (error: unknown, stanza: Stanza) => void
+  /** Addresses that one session may have sent directed presence to. */
+  readonly mostDirected: number
 }
 
 /** RFC 6121 §4.7.2.3: an integer from -128 to 127; 0 where there is none. */
@@ -25,54 +53,190 @@ const priorityOf = (stanza: Stanza): number => {
   return value
 }
 
-export const makePresence = (sessions: Sessions, rows: PresenceRows, mailbox: Mailbox): Presence => {
-  const written = async (session: Session): Promise<void> => {
+const broadcastOf = (session: Session, stanza: Stanza): Broadcast => {
+  const attributes = stanza.lang === '' ? session.fromWithLang : session.from
+  const octets = ownCopy(stamp(stanza, attributes))
+  const cut = stanza.nameEnd + attributes.length
+  return { head: octets.slice(0, cut), tail: octets.slice(cut), declared: stanza.declared }
+}
+
+/** §4.5.2: what the server says for a session that can say nothing any more. */
+const lastWord = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: " type='unavailable'/>", declared: false })
+
+const give = (to: Session, { head, tail, declared }: Broadcast): void => {
+  to.outlet.write(head + to.toBare + tail, declared)
+}
+
+/** XEP-0191 §3.2: neither sees the other's presence where one blocks the other. */
+const mayPass = (from: Session, to: Session): boolean => {
+  const [mine, theirs] = [from.member.blocks, to.member.blocks]
+  return (mine === null || !mine.blocks(to.jid)) && (theirs === null || !theirs.blocks(from.jid))
+}
+
+export const makePresence = ({ sessions, rows, mailbox, departures, clock, bug, mostDirected }: PresenceParts): Presence => {
+  /** To the account's other sessions and to those of its subscribers (§4.2.2, §4.4.2). @param itself §4.2.2: a session hears its own presence too */
+  const tell = (session: Session, said: Broadcast, itself: boolean): void => {
+    const own = sessions.of(session.account).available
+    for (let i = 0; i < own.length; i++) if (itself || own[i] !== session) give(own[i] as Session, said)
+    for (const contact of session.member.from) {
+      const there = sessions.of(contact).available
+      for (let i = 0; i < there.length; i++) if (mayPass(session, there[i] as Session)) give(there[i] as Session, said)
+    }
+  }
+
+  /** §4.2.2: what a session that has become available is told of others: as if it had probed each of its contacts (§4.3). */
+  const inform = async (session: Session): Promise<void> => {
+    const { member } = session
+    for (const other of sessions.of(session.account).available) if (other !== session) give(session, other.presence as Broadcast)
+    const away: string[] = []
+    for (const contact of member.to) {
+      const there = sessions.of(contact).available
+      if (there.length === 0) away.push(contact)
+      for (const other of there) if (other.member.from.has(session.account) && mayPass(other, session)) give(session, other.presence as Broadcast)
+    }
+    // §3.1.3: again at each log-in, until answered
+    for (const request of member.requests.values()) session.outlet.write(request, frameOf(request).declared)
+    if (away.length === 0) return
+    // §4.3.2: those who left with a word; others are silent, which says the same
+    const words = await departures.load(away, true)
+    if (session.open) for (const { presence } of words.values()) if (presence !== null) give(session, cutOf(presence))
+  }
+
+  const written = async (save: Promise<void>): Promise<void> => {
     try {
-      await rows.save(session)
+      await save
     } catch (error) {
       throw error instanceof StanzaError ? error : new StanzaError('resource-constraint', 'presence cannot be written now', { type: 'wait', cause: error })
     }
   }
 
-  const available = async (session: Session, stanza: Stanza, priority: number): Promise<Verdict> => {
-    const before = { wanted: session.wanted, presence: session.presence }
+  const available = (session: Session, stanza: Stanza, priority: number): Promise<Verdict> | Verdict => {
+    const said = broadcastOf(session, stanza)
+    if (session.wanted !== priority || session.priority !== priority) return appear(session, said, priority)
+    // Nothing changes for routing: the row follows, the last one counts
+    session.presence = said
+    rows.update(session)
+    tell(session, said, true)
+    return 'answered'
+  }
+
+  const appear = async (session: Session, said: Broadcast, priority: number): Promise<Verdict> => {
+    // Write the row, tell the contacts, then read the mailbox, then let live traffic in (routing.md, step 7)
+    await written(rows.save(session, priority, said))
+    if (!session.open) return ignored('RFC 6121 §4.2.2')
+    const isInitial = session.wanted === null
     session.wanted = priority
-    session.presence = ownCopy(stamp(stanza, session.from))
+    session.presence = said
+    sessions.changed(session.account)
+    tell(session, said, true)
+    if (isInitial) await inform(session)
     const live = (): void => {
       session.priority = session.wanted
       sessions.changed(session.account)
     }
-    // Write the row, then read the mailbox, then let live traffic in (routing.md, step 7)
-    try {
-      await written(session)
-    } catch (error) {
-      Object.assign(session, before)
-      throw error
-    }
-    if (!session.open) return ignored('RFC 6121 §4.2.2')
     if (priority < 0 || (session.priority ?? -1) >= 0) live()
     else await mailbox.drain(session, live)
     return 'answered'
   }
 
-  const unavailable = async (session: Session, stanza: Stanza): Promise<Verdict> => {
+  const disappear = async (session: Session, stanza: Stanza): Promise<Verdict> => {
+    if (session.wanted === null) return ignored('RFC 6121 §4.5.2')
+    // no message may come any more, whether the row can be written or not
+    session.priority = null
+    sessions.changed(session.account)
+    await written(rows.save(session, null, null))
+    if (!session.open) return ignored('RFC 6121 §4.5.2')
+    leave(session, broadcastOf(session, stanza), stanza.children.length > 0)
+    return 'answered'
+  }
+
+  /** @param words the last presence says more than that it is the last: worth keeping (§4.3.2) */
+  const leave = (session: Session, said: Broadcast, words: boolean): void => {
     session.wanted = session.priority = null
     session.presence = null
     sessions.changed(session.account)
-    await written(session)
-    return stanza.type === 'unavailable' ? 'answered' : ignored('RFC 6121 §4.5.2')
+    tell(session, said, false)
+    farewell(session, said)
+    if (sessions.of(session.account).available.length === 0) depart(session.account, words ? said.head + said.tail : null)
+  }
+
+  /** §4.6.3: who was sent directed presence hears of its end. */
+  const farewell = (session: Session, said: Broadcast): void => {
+    const { directed } = session
+    session.directed = null
+    for (const to of directed?.values() ?? []) {
+      const there = sessions.of(to.bare).available
+      for (const other of there) if ((to.resource === '' || other.jid.resource === to.resource) && mayPass(session, other)) give(other, said)
+    }
+  }
+
+  const saveDepartures = makeBatcher<Departure & { account: string }, void>(async (all) => {
+    await departures.save(all)
+    return []
+  }, 500, 100_000)
+  let saving = 0
+  /** No session of the account is available any more. */
+  const depart = (account: string, words: string | null): void => {
+    saving++
+    saveDepartures({ account, at: clock.now(), presence: words })
+      .catch((error: unknown) => bug(error, frameOf('<presence type=\'unavailable\'/>') as Stanza))
+      .finally(() => saving--)
+  }
+
+  const show = (account: string, to: string, gone?: 'gone'): void => {
+    for (const session of sessions.of(account).available) {
+      const said = gone === undefined ? session.presence as Broadcast : lastWord(session)
+      for (const other of sessions.of(to).available) if (gone !== undefined || mayPass(session, other)) give(other, said)
+    }
   }
 
   return {
     broadcast: (session, stanza) => {
       switch (stanza.type) {
         case '': return available(session, stanza, priorityOf(stanza))
-        case 'unavailable': return unavailable(session, stanza)
+        case 'unavailable': return disappear(session, stanza)
         case 'error': return ignored('RFC 6120 §8.3.1')
         case 'probe': return ignored('RFC 6121 §4.3')
         // RFC 6121 §3.1.2: a subscription needs somebody to subscribe to
         default: return new StanzaError('bad-request', 'a subscription needs a `to`')
       }
     },
+    direct: (session, to, { type }) => {
+      if (type === 'unavailable') session.directed?.delete(to.full)
+      // subscribers hear of the end anyway
+      else if (type === '' && (session.wanted === null || !session.member.from.has(to.bare))) {
+        session.directed ??= new Map()
+        if (session.directed.size >= mostDirected && !session.directed.has(to.full)) return new StanzaError('resource-constraint', 'directed presence to too many addresses')
+        session.directed.set(to.full, to)
+      }
+      return null
+    },
+    ended: (session) => {
+      if (session.wanted !== null) leave(session, lastWord(session), false)
+      else farewell(session, lastWord(session)) // directed presence needs no other (§4.6.1)
+    },
+    show,
+    probe: (from, to, session) => {
+      // §4.3.2: nobody learns more than a subscriber does; the others learn nothing, not even that they are none
+      const isOwn = to.bare === from.bare
+      if (!isOwn && !session.member.to.includes(to.bare)) return ignored('RFC 6121 §4.3.2')
+      const there = sessions.of(to.bare).available.filter((s) => to.resource === '' || s.jid.resource === to.resource)
+      for (const other of there) if (isOwn || (other.member.from.has(from.bare) && mayPass(other, session))) give(session, other.presence as Broadcast)
+      return 'answered'
+    },
+    lastSeen: async (account) => {
+      if (sessions.of(account).available.length > 0) return null
+      return (await departures.load([account], false)).get(account) ?? null
+    },
+    idle: async (ms) => {
+      const until = Date.now() + ms
+      while (saving > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10))
+    },
   }
+}
+
+/** A whole presence, cut behind its `from`, which a server has stamped first. */
+const cutOf = (octets: string): Broadcast => {
+  const { nameEnd, declared } = frameOf(octets)
+  return { head: octets.slice(0, nameEnd), tail: octets.slice(nameEnd), declared }
 }

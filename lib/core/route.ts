@@ -5,8 +5,13 @@ import type { Settings } from '../base/config.js'
 import type { Jid } from '../base/jid.js'
 import type { Kind, Stanza } from '../base/stanza.js'
 import type { Ending } from './ending.js'
+import type { Blocklists } from './blocklists.js'
 import type { Db } from './ports.js'
+import type { Presence } from './presence.js'
+import type { Members } from './members.js'
+import type { Rosters } from './rosters.js'
 import type { Session } from './sessions.js'
+import type { Subscribing } from './subscribing.js'
 
 /** The hot path in the order it runs. Within a step: the order of routes/index.ts. */
 export const STEPS = ['sent', 'received', 'delivered', 'unreachable'] as const
@@ -31,7 +36,32 @@ export interface StepHandler {
   readonly kinds: readonly Kind[]
   /** Join only for stanzas with a top-level child in this namespace; others do not even pay a call. */
   readonly ns?: string
-  run(routed: Routed, server: Services): StepResult | Promise<StepResult>
+  /** @param taken in the step `delivered`: the sessions of this node that took it; otherwise none */
+  run(routed: Routed, server: Services, taken: readonly Session[]): StepResult | Promise<StepResult>
+}
+
+/** A top-level element that is no stanza and expects no answer, from a session (XEP-0352's <active/>). */
+export interface Nonza {
+  readonly ns: string
+  readonly name: string
+  run(session: Session, server: Services): void
+}
+
+/** A request on a stream that nobody has logged in to yet (XEP-0077). */
+export interface Stranger {
+  readonly payload: Element
+  /** The domain of the stream. */
+  readonly domain: string
+  /** IP address. */
+  readonly address: string
+}
+
+export interface StrangerAnswer {
+  readonly type: 'get' | 'set'
+  readonly ns: string
+  readonly name: string
+  /** As IqAnswer.answer. The connection is held until it ends. */
+  answer(request: Stranger, server: Services): Promise<Element | void> | Element | void
 }
 
 export interface Request {
@@ -62,7 +92,12 @@ export interface Route {
   /** What disco#info of the server tells; `accountFeatures` that of an account. */
   readonly features?: readonly string[]
   readonly accountFeatures?: readonly string[]
+  /** What the stream's features tell (RFC 6120 §4.3.2), asked once at start: to strangers, and to who has logged in. */
+  readonly offersStrangers?: (settings: Settings) => readonly Element[]
+  readonly offers?: (settings: Settings) => readonly Element[]
   readonly iq?: readonly IqAnswer[]
+  readonly strangers?: readonly StrangerAnswer[]
+  readonly nonzas?: readonly Nonza[]
   readonly on?: Partial<Record<Step, StepHandler>>
 }
 
@@ -76,6 +111,20 @@ export interface Services {
   readonly now: () => Date
   /** An address, normalised; null where it is none. */
   readonly jid: (text: string) => Jid | null
+  readonly rosters: Rosters
+  readonly subscribing: Subscribing
+  readonly blocklists: Blocklists
+  readonly presence: Presence
+  readonly members: Members
+  /** End all sessions of an account and remove it. */
+  readonly removeAccount: (account: string) => Promise<void>
+  /** ms since the server started. */
+  readonly uptime: () => number
+  /**
+   * Ask a session's client (an IQ from its own account's server). Resolves to the payload, null where the result has none.
+   * Throws StanzaError: the client's own error, or remote-server-timeout when no answer came in 30 s.
+   */
+  readonly ask: (session: Session, type: 'get' | 'set', payload: Element) => Promise<Element | null>
   /** The sessions of an account on this node. */
   readonly sessionsOf: (account: string) => readonly Session[]
   /** Route a stanza of the server's own making; `from` and `to` are its attributes. */

@@ -10,11 +10,12 @@ import { stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
 import { errorOf, resultOf } from '../wire/replies.js'
 import { treeOf } from '../wire/tree.js'
+import type { Asking } from './asking.js'
 import { countEnding, ignored } from './ending.js'
 import type { Ending, Rule, Verdict } from './ending.js'
 import { AVAILABLE, exactly, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
 import type { Choice, Delivery } from './delivery.js'
-import { isStanza, walk } from './dispatch.js'
+import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
 import type { Mailbox } from './mailbox.js'
@@ -25,6 +26,7 @@ import type { Request, Routed, Services } from './route.js'
 import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
 import type { Action, IqType, PresenceType, Target } from './rules.js'
 import type { Here, Session, Sessions } from './sessions.js'
+import type { Subscribing } from './subscribing.js'
 
 export interface RouterParts {
   readonly domains: ReadonlySet<string>
@@ -35,6 +37,8 @@ export interface RouterParts {
   readonly delivery: Delivery
   readonly mailbox: Mailbox
   readonly presence: Presence
+  readonly subscribing: Subscribing
+  readonly asking: Asking
   readonly dispatch: Dispatch
   readonly services: Services
   readonly counters: Counters
@@ -55,7 +59,7 @@ export interface Router {
 type Sender = Session | null
 
 export const makeRouter = (parts: RouterParts): Router => {
-  const { domains, jid, sessions, cache, delivery, mailbox, presence, dispatch, services, counters, clock } = parts
+  const { domains, jid, sessions, cache, delivery, mailbox, presence, subscribing, asking, dispatch, services, counters, clock } = parts
 
   /** The end of every way: refusals are written here and nowhere else. */
   const finish = (sender: Sender, stanza: Stanza, verdict: Verdict): Ending => {
@@ -94,35 +98,41 @@ export const makeRouter = (parts: RouterParts): Router => {
     // RFC 6120 §10.3: a message without `to` is for the sender's own account, a request is the server's to answer for it
     const to = jid(stanza.to === '' ? from.bare : stanza.to)
     if (to === null) return new StanzaError('jid-malformed') // RFC 6120 §8.3.3.8
+    const routed: Routed = { stanza, from, to, session: sender }
     const plan = dispatch.plans.sent[stanza.kind]
-    if (plan === null || sender === null) return unforged(sender, from, to, stanza)
-    return after(walk(plan, { stanza, from, to, session: sender }, services), (s) => unforged(sender, from, to, s))
+    if (plan === null || sender === null) return sent(routed)
+    return after(walk(plan, routed, services), sent)
   }
 
-  const unforged = (sender: Sender, from: Jid, to: Jid, stanza: Stanza): Verdict | Promise<Verdict> =>
-    stanza.kind === 'presence' && stanza.to === '' && sender !== null ? presence.broadcast(sender, stanza) : route(sender, from, to, stanza)
+  const sent = (routed: Routed): Verdict | Promise<Verdict> => {
+    const { stanza, to, session } = routed
+    if (stanza.kind !== 'presence' || session === null) return route(routed)
+    if (stanza.to === '') return presence.broadcast(session, stanza)
+    return presence.direct(session, to, stanza) ?? route(routed)
+  }
 
-  const route = (sender: Sender, from: Jid, to: Jid, stanza: Stanza): Verdict | Promise<Verdict> => {
+  const route = (routed: Routed): Verdict | Promise<Verdict> => {
+    const { to, stanza } = routed
     // RFC 6120 §10.4: another domain. Server-to-server streams come later
     if (!domains.has(to.domain)) return new StanzaError('remote-server-not-found')
-    if (to.local === '') return act(sender, from, to, stanza, 'server', null)
+    if (to.local === '') return act(routed, 'server', null)
     const plan = dispatch.plans.received[stanza.kind]
     if (plan !== null) {
-      const walked = walk(plan, { stanza, from, to, session: sender }, services)
-      if (walked !== stanza) return after(walked, (s) => locate(sender, from, to, s))
+      const walked = walk(plan, routed, services)
+      if (walked !== routed) return after(walked, locate)
     }
-    return locate(sender, from, to, stanza)
+    return locate(routed)
   }
 
-  const locate = (sender: Sender, from: Jid, to: Jid, stanza: Stanza): Verdict | Promise<Verdict> => {
-    const found = cache.resolve(to)
-    return found instanceof Promise ? found.then((r) => located(sender, from, to, stanza, r)) : located(sender, from, to, stanza, found)
+  const locate = (routed: Routed): Verdict | Promise<Verdict> => {
+    const found = cache.resolve(routed.to)
+    return found instanceof Promise ? found.then((r) => located(routed, r)) : located(routed, found)
   }
 
-  const located = (sender: Sender, from: Jid, to: Jid, stanza: Stanza, found: Resolution): Verdict | Promise<Verdict> =>
+  const located = (routed: Routed, found: Resolution): Verdict | Promise<Verdict> =>
     // routing.md: unknown is never "offline"; the sender may try again
     found === 'unknown' ? new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' })
-      : act(sender, from, to, stanza, targetOf(to, found), found)
+      : act(routed, targetOf(routed.to, found), found)
 
   const targetOf = (to: Jid, found: Here): Target => {
     const reachable = found.reachable.length > 0 || found.elsewhere.some((l) => (l.priority ?? -1) >= 0)
@@ -131,56 +141,63 @@ export const makeRouter = (parts: RouterParts): Router => {
     return reachable ? 'other reachable' : 'other unreachable'
   }
 
-  const act = (sender: Sender, from: Jid, to: Jid, stanza: Stanza, target: Target, found: Here | null): Verdict | Promise<Verdict> => {
+  const act = (routed: Routed, target: Target, found: Here | null): Verdict | Promise<Verdict> => {
+    const { stanza, to } = routed
     const action = actionOf(stanza, target)
     switch (action) {
       case 'deliver':
         // Behind what is still being read from the mailbox, so that it is not overtaken (RFC 6120 §10.1)
-        if (mailbox.isDraining(to.bare) && isLasting(stanza)) return store(sender, from, to, stanza)
-        return deliver(sender, from, to, stanza, found as Here, MOST_AVAILABLE)
-      case 'all': return deliver(sender, from, to, stanza, found as Here, stanza.kind === 'presence' ? AVAILABLE : REACHABLE)
-      case 'exact': return deliver(sender, from, to, stanza, found as Here, exactly(to))
-      case 'store': return store(sender, from, to, stanza)
+        if (mailbox.isDraining(to.bare) && isLasting(stanza)) return store(routed)
+        return deliver(routed, found as Here, MOST_AVAILABLE)
+      case 'all': return deliver(routed, found as Here, stanza.kind === 'presence' ? AVAILABLE : REACHABLE)
+      case 'exact': return deliver(routed, found as Here, exactly(to))
+      case 'store': return store(routed)
       case 'refuse': return new StanzaError('service-unavailable')
-      case 'answer': return answer(sender, from, to, stanza)
+      case 'answer': return answer(routed)
+      case 'subscription': return subscribing.handle(routed.from, to, stanza)
+      case 'probe': return routed.session === null ? ignored('RFC 6121 §4.3.2') : presence.probe(routed.from, to, routed.session)
       default: return ignored(action)
     }
   }
 
   const stamped = (sender: Sender, stanza: Stanza): string => {
     if (sender === null) return stanza.xml
-    // RFC 6121 §3.1.2: a subscription is between accounts, so it carries the bare JID
-    if (stanza.kind === 'presence' && stanza.type !== '' && stanza.type !== 'unavailable' && stanza.type !== 'error') return stamp(stanza, sender.fromBare)
     return stamp(stanza, stanza.lang === '' ? sender.fromWithLang : sender.from)
   }
 
-  const deliver = (sender: Sender, from: Jid, to: Jid, stanza: Stanza, found: Here, choice: Choice): Verdict | Promise<Verdict> => {
-    const octets = stamped(sender, stanza)
-    const taken = toSessions(choice.here(found), octets, stanza.declared)
-    if (found.elsewhere.length === 0) return delivered(sender, from, to, stanza, taken)
+  const deliver = (routed: Routed, found: Here, choice: Choice): Verdict | Promise<Verdict> => {
+    const { stanza, to } = routed
+    const octets = stamped(routed.session, stanza)
+    const here = choice.here(found)
+    const taken = toSessions(here, octets, stanza.declared)
+    if (found.elsewhere.length === 0) return delivered(routed, here, taken)
     return delivery.across(to, found, choice, octets, stanza.declared, stanza.kind !== 'iq').then((n) =>
-      n !== 'unknown' ? delivered(sender, from, to, stanza, taken + n)
-        : taken > 0 ? delivered(sender, from, to, stanza, taken)
+      n !== 'unknown' ? delivered(routed, here, taken + n)
+        : taken > 0 ? delivered(routed, here, taken)
           : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
   }
 
-  const delivered = (sender: Sender, from: Jid, to: Jid, stanza: Stanza, taken: number): Verdict | Promise<Verdict> => {
+  const delivered = (routed: Routed, here: readonly Session[], taken: number): Verdict | Promise<Verdict> => {
+    const { stanza, to } = routed
     if (taken > 0) {
       const plan = dispatch.plans.delivered[stanza.kind]
-      return plan === null ? 'delivered' : after(walk(plan, { stanza, from, to, session: sender }, services), () => 'delivered')
+      if (plan === null) return 'delivered'
+      // one allocation less for what no feature is concerned with
+      const walked = walk(plan, routed, services, here)
+      return walked === routed ? 'delivered' : after(walked, () => 'delivered')
     }
     // They were there a moment ago: the table again, for nobody
     const action = actionOf(stanza, to.resource === '' ? 'bare unreachable' : 'other unreachable')
-    if (action === 'store') return store(sender, from, to, stanza)
+    if (action === 'store') return store(routed)
     if (action === 'refuse') return new StanzaError('service-unavailable')
     return ignored(isRule(action) ? action : NOBODY_TOOK[stanza.kind])
   }
 
   /** Nobody is there: the features that joined this step keep the message, or the sender hears. */
-  const store = (sender: Sender, from: Jid, to: Jid, stanza: Stanza): Verdict | Promise<Verdict> => {
-    const plan = dispatch.plans.unreachable[stanza.kind]
+  const store = (routed: Routed): Verdict | Promise<Verdict> => {
+    const plan = dispatch.plans.unreachable[routed.stanza.kind]
     if (plan === null) return new StanzaError('service-unavailable')
-    return after(walk(plan, { stanza, from, to, session: sender }, services), () => new StanzaError('service-unavailable'))
+    return after(walk(plan, routed, services), () => new StanzaError('service-unavailable'))
   }
 
   const keep = async ({ stanza, from, to, session }: Routed): Promise<Ending> => {
@@ -202,7 +219,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     return 'stored'
   }
 
-  const answer = async (sender: Sender, from: Jid, to: Jid, stanza: Stanza): Promise<Verdict> => {
+  const answer = async ({ session: sender, from, to, stanza }: Routed): Promise<Verdict> => {
     const [child] = stanza.children
     if (child === undefined || stanza.children.length > 1) throw new StanzaError('bad-request', 'a request has exactly one child') // RFC 6120 §8.2.3
     if (sender === null) return ignored('RFC 6120 §8.3.1')
@@ -222,7 +239,10 @@ export const makeRouter = (parts: RouterParts): Router => {
     fromClient: (session, stanza) => through(session, stanza, () => {
       // RFC 6120 §8.1.2.1: a `from` may name the sender's full or bare JID, and nobody else
       const malformed = malformation(stanza)
-      return malformed ?? addressed(session, session.jid, stanza)
+      if (malformed !== null) return malformed
+      // RFC 6120 §8.2.3: what our own requests are answered with goes no further
+      if (stanza.kind === 'iq' && (stanza.type === 'result' || stanza.type === 'error') && asking.answered(session, stanza)) return 'answered'
+      return addressed(session, session.jid, stanza)
     }),
     fromServer: (stanza) => through(null, stanza, () => {
       const from = jid(stanza.from)
@@ -231,9 +251,9 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 }
 
-const after = (walked: Walked | Promise<Walked>, next: (stanza: Stanza) => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> => {
-  if (walked instanceof Promise) return walked.then((w) => (isStanza(w) ? next(w) : w))
-  return isStanza(walked) ? next(walked) : walked
+const after = (walked: Walked | Promise<Walked>, next: (routed: Routed) => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> => {
+  if (walked instanceof Promise) return walked.then((w) => after(w, next))
+  return typeof walked === 'object' && 'stanza' in walked ? next(walked) : walked
 }
 
 const actionOf = (stanza: Stanza, target: Target): Action => {

@@ -5,10 +5,10 @@ import type { Rule } from './ending.js'
 
 /**
  * deliver: to the most available sessions · all: to every session fit for the kind · exact: to the one session ·
- * store: keep until somebody is there · refuse: service-unavailable · answer: handled here on the account's behalf ·
+ * store: keep until somebody is there · refuse: service-unavailable · answer: handled here on the account's behalf · subscription, probe: for the server of both accounts ·
  * otherwise: the rule by which the stanza is ignored.
  */
-export type Action = 'deliver' | 'all' | 'exact' | 'store' | 'refuse' | 'answer' | Rule
+export type Action = 'deliver' | 'all' | 'exact' | 'store' | 'refuse' | 'answer' | 'subscription' | 'probe' | Rule
 
 export const MESSAGE_TYPES = ['normal', 'chat', 'groupchat', 'headline', 'error'] as const
 export type MessageType = (typeof MESSAGE_TYPES)[number]
@@ -44,16 +44,19 @@ const presence = (available: Action, subscription: Action, probe: Action, error:
   probe, error,
 })
 
-/** RFC 6121 §8.5. Subscriptions are the account's, whatever resource they name (§3.1.3); their state machine comes later. */
+/**
+ * RFC 6121 §8.5. Subscriptions are the account's, whatever resource they name (§3.1.3), whether it has sessions or not; so
+ * are probes (§4.3.2). An unknown user's look like those of one who does not answer.
+ */
 export const PRESENCE: Record<Target, Record<PresenceType, Action>> = {
   server: presence('RFC 6120 §10.5.2', 'RFC 6120 §10.5.2', 'RFC 6120 §10.5.2', 'RFC 6120 §8.3.1'),
-  nobody: presence('RFC 6121 §8.5.1', 'RFC 6121 §8.5.1', 'RFC 6121 §8.5.1', 'RFC 6121 §8.5.1'),
-  'bare reachable': presence('all', 'all', 'RFC 6121 §4.3.2', 'RFC 6121 §8.5.2.1.2'),
+  nobody: presence('RFC 6121 §8.5.1', 'subscription', 'RFC 6121 §8.5.1', 'RFC 6121 §8.5.1'),
+  'bare reachable': presence('all', 'subscription', 'probe', 'RFC 6121 §8.5.2.1.2'),
   // negative priorities take presence too: 'all' finds nobody where nobody is available
-  'bare unreachable': presence('all', 'all', 'RFC 6121 §4.3.2', 'RFC 6121 §8.5.2.2.2'),
-  match: presence('exact', 'all', 'RFC 6121 §4.3.2', 'exact'),
-  'other reachable': presence('RFC 6121 §8.5.3.2.2', 'all', 'RFC 6121 §4.3.2', 'RFC 6121 §8.5.3.2.2'),
-  'other unreachable': presence('RFC 6121 §8.5.3.2.2', 'all', 'RFC 6121 §4.3.2', 'RFC 6121 §8.5.3.2.2'),
+  'bare unreachable': presence('all', 'subscription', 'probe', 'RFC 6121 §8.5.2.2.2'),
+  match: presence('exact', 'subscription', 'probe', 'exact'),
+  'other reachable': presence('RFC 6121 §8.5.3.2.2', 'subscription', 'probe', 'RFC 6121 §8.5.3.2.2'),
+  'other unreachable': presence('RFC 6121 §8.5.3.2.2', 'subscription', 'probe', 'RFC 6121 §8.5.3.2.2'),
 }
 
 /** RFC 6121 §8.5.1, §8.5.2.1.3, §8.5.2.2.3, §8.5.3: every request gets exactly one answer (RFC 6120 §8.2.3). */

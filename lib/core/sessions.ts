@@ -3,6 +3,7 @@
 import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
 import type { StreamError } from '../base/errors.js'
+import type { Member } from './members.js'
 import type { Location } from './ports.js'
 
 /** The way to a session's client; a connection implements it. */
@@ -20,6 +21,19 @@ export interface Outlet {
   drop(): void
 }
 
+/** Keeps back what need not wake an inactive client (XEP-0352). */
+export interface Hold {
+  /** True: kept; it is written later, or never where something newer has replaced it. */
+  take(octets: string, declared: boolean): boolean
+}
+
+/** A presence for many: stamped with its sender, and cut where each receiver's ` to='…'` goes in. Octets. */
+export interface Broadcast {
+  readonly head: string
+  readonly tail: string
+  readonly declared: boolean
+}
+
 /** A bound full JID (RFC 6120 §7). */
 export interface Session {
   readonly jid: Jid
@@ -30,19 +44,29 @@ export interface Session {
   readonly from: string
   readonly fromWithLang: string
   readonly fromBare: string
+  /** ` to='…'` for what its server sends it: the bare JID. Octets. */
+  readonly toBare: string
   readonly outlet: Outlet
+  /** What is known of its account; the same object in all its sessions. */
+  readonly member: Member
   /** null while not available (RFC 6121 §4.2, §4.7.2.3). */
   priority: number | null
   /** Priority given by the client; becomes `priority` once the presence row is written and the mailbox is read. */
   wanted: number | null
-  /** The last broadcast presence, stamped, as octets. */
-  presence: string | null
+  /** The last broadcast presence; null while not available. */
+  presence: Broadcast | null
   /** Asked for the roster: gets pushes (RFC 6121 §2.1.6). */
   interested: boolean
   open: boolean
+  /** Wants copies of what its account's other sessions send and get (XEP-0280). */
+  carbons: boolean
+  /** null: its client is active. */
+  hold: Hold | null
+  /** Who was sent directed presence and must hear of its end (RFC 6121 §4.6): full JID → address. */
+  directed: Map<string, Jid> | null
 }
 
-export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet): Session => {
+export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, member: Member): Session => {
   const from = attribute('from', jid.full)
   return {
     jid,
@@ -53,20 +77,26 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet):
     // RFC 6120 §8.1.5: the stream's language is the default for its stanzas, which their receivers cannot know
     fromWithLang: from + attribute('xml:lang', lang),
     fromBare: attribute('from', jid.bare),
+    toBare: attribute('to', jid.bare),
     outlet,
+    member,
     priority: null,
     wanted: null,
     presence: null,
     interested: false,
     open: true,
+    carbons: false,
+    hold: null,
+    directed: null,
   }
 }
 
 /** What is known of an account's sessions. The arrays are replaced, never changed. */
 export interface Here {
   readonly all: readonly Session[]
+  /** These get presence; a session that is being given its stored messages is one of them. */
   readonly available: readonly Session[]
-  /** Priority ≥ 0. */
+  /** Priority ≥ 0, and its stored messages read. */
   readonly reachable: readonly Session[]
   /** Of these, those of the highest priority: "most available" (RFC 6121 §8.5.2.1.1). */
   readonly best: readonly Session[]
@@ -85,8 +115,8 @@ const choose = (from: readonly Session[], fits: (session: Session) => boolean): 
 }
 
 const describe = (all: readonly Session[]): Here => {
-  const available = choose(all, (s) => s.priority !== null)
-  const reachable = choose(available, (s) => (s.priority as number) >= 0)
+  const available = choose(all, (s) => s.wanted !== null)
+  const reachable = choose(available, (s) => s.priority !== null && s.priority >= 0)
   const top = reachable.reduce((max, s) => Math.max(max, s.priority as number), 0)
   return { all, available, reachable, best: choose(reachable, (s) => s.priority === top), elsewhere: NOWHERE }
 }
@@ -97,7 +127,7 @@ export interface Sessions {
   add(session: Session): void
   /** Removes this very session; another one of the same full JID stays. */
   remove(session: Session): void
-  /** Call after a change of `priority`. */
+  /** Call after a change of `wanted` or `priority`. */
   changed(account: string): void
   readonly size: number
   all(): Iterable<Session>

@@ -4,6 +4,7 @@ import { StanzaError, StreamError } from '../base/errors.js'
 import { JidError, withResource } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { makeSession } from '../core/sessions.js'
+import type { Member } from '../core/members.js'
 import type { Outlet, Session } from '../core/sessions.js'
 import type { Host } from './host.js'
 
@@ -21,7 +22,7 @@ const asked = (account: Jid, wanted: string): Jid => {
 
 /** @param wanted the resource asked for; '' lets the server choose */
 export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wanted: string, lang: string): Promise<Session> => {
-  const { sessions, rows, settings } = host
+  const { sessions, members, rows, settings } = host
   let jid = wanted === '' ? madeHere(account) : asked(account, wanted)
   // several, where connections bind the same one at once and the older are not gone yet
   const others = sessions.of(account.bare).all.filter((s) => s.jid.resource === jid.resource)
@@ -35,14 +36,19 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
     if (settings.resourceConflict === 'rename') jid = madeHere(account)
     else for (const other of others) other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
   }
-  const session = makeSession(jid, randomBytes(16).toString('hex'), lang, outlet)
+  let member: Member
+  try {
+    member = await members.acquire(account.bare)
+  } catch (error) {
+    throw new StanzaError('resource-constraint', 'the account cannot be read now; try again later', { type: 'wait', cause: error })
+  }
+  const session = makeSession(jid, randomBytes(16).toString('hex'), lang, outlet, member)
   sessions.add(session)
   try {
-    await rows.save(session)
+    await rows.save(session, null, null)
   } catch (error) {
     session.open = false
-    sessions.remove(session)
-    rows.remove(session)
+    host.sessionOver(session)
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
   return session

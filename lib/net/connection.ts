@@ -121,6 +121,8 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
   write(octets: string, declared: boolean): boolean {
     if (this.phase === 'closing' || this.phase === 'over' || this.gone) return false
+    const hold = this.session?.hold
+    if (hold !== null && hold !== undefined && hold.take(octets, declared)) return true
     if (this.link.buffered() + octets.length > this.host.settings.writeBufferBytes) {
       // The reader is too slow. It cannot be told, its buffer is full; what it did not read is lost with the session
       this.host.log.warn({ jid: this.session?.jid.full, bytes: this.link.buffered() }, 'connection closed: it does not read what it is sent')
@@ -234,8 +236,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
       this.send(`<failed xmlns='${NS.sm}'><feature-not-implemented xmlns='${NS.stanzas}'/></failed>`)
       return true
     }
-    // XEP-0352 §4.2: a hint without an answer. Not offered yet, and not acted upon; slixmpp sends it all the same
-    if (frame.ns === NS.csi) return true
+    if (this.session !== null && this.host.nonza(this.session, frame.ns, frame.name)) return true
     if (frame.ns === NS.framing && frame.name === 'close') {
       this.end()
       return true

@@ -1,12 +1,15 @@
 // What all connections of a server share.
+import type { Element } from 'ltx'
 import type { Logger } from 'pino'
 import type { SecureContext } from 'node:tls'
 import type { Settings } from '../base/config.js'
 import type { StanzaError, StreamError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
+import type { Stranger } from '../core/route.js'
 import type { Router } from '../core/router.js'
 import type { Outlet, Session, Sessions } from '../core/sessions.js'
+import type { Members } from '../core/members.js'
 import type { PresenceRows } from '../core/presence-rows.js'
 import type { FramerLimits } from '../wire/framer.js'
 import type { SaslLookup } from '../wire/sasl.js'
@@ -46,6 +49,7 @@ export interface Host {
   readonly gate: Gate
   readonly router: Router
   readonly sessions: Sessions
+  readonly members: Members
   readonly rows: PresenceRows
   readonly connections: Set<Guest>
   /** The current certificate; null without TLS. Another one after SIGHUP. */
@@ -56,6 +60,13 @@ export interface Host {
   readonly jid: (text: string) => Jid | null
   /** The address, differently written, is the session's full or bare JID. */
   readonly sameAddress: (text: string, jid: Jid) => boolean
+  /** What the routes add to the stream's features, as octets: before a log-in, and after it. */
+  readonly offersStrangers: string
+  readonly offers: string
+  /** A request on a stream that nobody has logged in to; undefined: no feature answers it. */
+  readonly stranger: (type: string, ns: string, name: string) => ((request: Stranger) => Promise<Element | void> | Element | void) | undefined
+  /** An element that is no stanza; false: no feature takes it. */
+  readonly nonza: (session: Session, ns: string, name: string) => boolean
   readonly sessionOver: (session: Session) => void
   /** null in every server but those of tests. */
   readonly tap: Tap | null

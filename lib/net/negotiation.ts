@@ -1,5 +1,6 @@
 // From the stream header to a bound session: STARTTLS (RFC 6120 §5), SASL (§6), resource binding (§7), and the same over
 // WebSocket (RFC 7395). A SASL failure leaves the stream open for another mechanism; every other violation ends it.
+import type { Element } from 'ltx'
 import type { SecureContext } from 'node:tls'
 import { StanzaError, StreamError } from '../base/errors.js'
 import { makeJid, prepDomain, prepLocal } from '../base/jid.js'
@@ -8,7 +9,7 @@ import type { Frame } from '../base/stanza.js'
 import type { Outlet, Session } from '../core/sessions.js'
 import { channelBindings } from '../wire/channel-binding.js'
 import type { Header } from '../wire/framer.js'
-import { errorOf } from '../wire/replies.js'
+import { errorOf, resultOf } from '../wire/replies.js'
 import { decodeBase64, offeredMechanisms, startSasl } from '../wire/sasl.js'
 import type { SaslContext, SaslExchange, SaslFailure, SaslStep } from '../wire/sasl.js'
 import { treeOf } from '../wire/tree.js'
@@ -88,7 +89,7 @@ const features = (connection: Negotiating, login: Login): string => {
   const { host, link } = connection
   if (login.username !== null) {
     // RFC 6120 §7.4; RFC 3921 sessions are optional, which clients that still ask for one should see (clients.md §1)
-    return `<bind xmlns='${NS.bind}'><required/></bind><session xmlns='${NS.session}'><optional/></session>`
+    return `<bind xmlns='${NS.bind}'><required/></bind><session xmlns='${NS.session}'><optional/></session>${host.offers}`
   }
   const allowed = mayLogIn(connection)
   const starttls = link.kind === 'tcp' && !link.encrypted && host.tls() !== null
@@ -99,7 +100,7 @@ const features = (connection: Negotiating, login: Login): string => {
   const bindings = mechanisms.some((m) => m.endsWith('-PLUS')) ? [...context.bindings.keys()] : []
   return `${starttls}<mechanisms xmlns='${NS.sasl}'>${mechanisms.map((m) => `<mechanism>${m}</mechanism>`).join('')}</mechanisms>${
     bindings.length === 0 ? '' // XEP-0440 §3
-      : `<sasl-channel-binding xmlns='${NS.channelBinding}'>${bindings.map((b) => `<channel-binding type='${b}'/>`).join('')}</sasl-channel-binding>`}`
+      : `<sasl-channel-binding xmlns='${NS.channelBinding}'>${bindings.map((b) => `<channel-binding type='${b}'/>`).join('')}</sasl-channel-binding>`}${host.offersStrangers}`
 }
 
 const saslContext = ({ link, host }: Negotiating, login: Login): SaslContext => {
@@ -124,6 +125,10 @@ export const negotiate = (connection: Negotiating, frame: Frame): boolean | Prom
   if (login.header === null) throw new StreamError('bad-format', 'the stream is not open') // WebSocket: no <open/> yet
   if (frame.ns === NS.tls && frame.name === 'starttls') return startTls(connection, login)
   if (frame.ns === NS.sasl && login.username === null) return sasl(connection, login, frame)
+  if (login.username === null && frame.kind === 'iq' && mayLogIn(connection)) {
+    const answering = ofStranger(connection, login.header.domain, frame)
+    if (answering !== null) return answering
+  }
   // RFC 6120 §4.9.3.12: everything else needs authentication, and after it a resource (§7.1)
   if (login.username === null) throw new StreamError('not-authorized', 'log in first')
   if (frame.kind === 'iq' && frame.type === 'set' && frame.children[0]?.ns === NS.bind) return bind(connection, login, frame)
@@ -134,6 +139,24 @@ export const negotiate = (connection: Negotiating, frame: Frame): boolean | Prom
     return true
   }
   throw new StreamError('not-authorized', 'bind a resource first')
+}
+
+/** A request that needs no log-in (XEP-0077); null: there is no feature that answers it. */
+const ofStranger = (connection: Negotiating, domain: string, frame: Frame): Promise<void> | null => {
+  const { host, link } = connection
+  const [child] = frame.children
+  const answer = child === undefined ? undefined : host.stranger(frame.type, child.ns, child.name)
+  if (answer === undefined || frame.children.length > 1) return null
+  return (async () => {
+    try {
+      if (frame.id === '') throw new StanzaError('bad-request', 'an <iq/> needs an id') // §8.1.3
+      const payload = treeOf(frame.xml).getChildElements()[0] as Element
+      connection.send(resultOf(frame, '', await answer({ payload, domain, address: link.address }) ?? null))
+    } catch (error) {
+      if (!(error instanceof StanzaError)) host.log.error({ err: error }, 'a request before log-in failed; this is a bug')
+      connection.send(errorOf(frame, '', error instanceof StanzaError ? error : new StanzaError('internal-server-error')))
+    }
+  })()
 }
 
 /** RFC 7395 §3.4–3.6: <open/> stands for the stream header, also for the one after SASL; <close/> for its end. */

@@ -55,13 +55,17 @@ export const setCredentials = (db: Db, account: string, credentials: readonly Cr
 /** All that an account has goes, but for its row: a tombstone. False: no such account. */
 export const deleteAccount = (db: Db, account: string): Promise<boolean> => db.transaction(async (tx) => {
   const [row] = await tx.query(`
-    update account set deleted = now(), generation = generation + 1 where account = $1 and deleted is null returning account`, [account])
+    update account set deleted = now(), generation = generation + 1, roster_ver = roster_ver + 1, roster_floor = roster_ver + 1
+      where account = $1 and deleted is null returning account`, [account])
   if (row === undefined) return false
   await tx.query('delete from credential where account = $1', [account])
   await tx.query('delete from presence where account = $1', [account])
   await tx.query('delete from offline where account = $1', [account])
   await tx.query('delete from roster where account = $1', [account])
   await tx.query('delete from private_xml where account = $1', [account])
+  await tx.query('delete from vcard where account = $1', [account])
+  await tx.query('delete from blocked where account = $1', [account])
+  await tx.query('delete from departure where account = $1', [account])
   return true
 })
 

@@ -4,6 +4,7 @@ import { UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
 import type { Database } from './database.js'
 import { openEmbedded } from './embedded.js'
+import { runTransaction } from './transaction.js'
 
 export type { Database } from './database.js'
 
@@ -32,6 +33,8 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
   })
   // a connection that breaks while idle is replaced by the pool; queries on it get their own errors
   pool.on('error', () => {})
+  // one that breaks while a transaction stands still emits this to nobody, which would end the process
+  pool.on('connect', (client) => client.on('error', () => {}))
   const named = namer()
   const on = (client: pg.Pool | pg.PoolClient): Db['query'] => async <R>(text: string, values: readonly unknown[] = []): Promise<R[]> => {
     const { rows } = await client.query({ name: named(text), text, values: values as unknown[] })
@@ -45,14 +48,12 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
       let broken: Error | undefined
       try {
         await client.query('begin')
-        const result = await run(nested({ query: on(client) }))
-        await client.query('commit')
-        return result
-      } catch (error) {
-        await client.query('rollback').catch((e: Error) => {
-          broken = e
+        return await runTransaction(on(client), run, {
+          commit: () => client.query('commit'),
+          rollback: () => client.query('rollback').catch((error: Error) => {
+            broken = error
+          }),
         })
-        throw error
       } finally {
         client.release(broken)
       }
@@ -66,12 +67,6 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
     throw new UsageError(`the database does not answer (${(error as Error).message}); check DATABASE_URL, and that Postgres is running`, { cause: error })
   }
   return database
-}
-
-/** Inside a transaction another one is just part of it. */
-const nested = ({ query }: Pick<Db, 'query'>): Db => {
-  const tx: Db = { query, transaction: (run) => run(tx) }
-  return tx
 }
 
 /** Names for prepared statements. Texts are constants of the source, so there are few. */

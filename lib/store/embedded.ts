@@ -7,9 +7,10 @@ import { UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
 import type { Database } from './database.js'
 import type { Answer, Ask } from './embedded-protocol.js'
+import { runTransaction } from './transaction.js'
 
-/** Questions not answered yet; beyond that a question fails at once. */
-const WAITING = 100_000
+/** Questions not answered yet; beyond that a new one fails at once. */
+const MOST_WAITING = 100_000
 
 /** From dist/ in both cases: node runs no TypeScript. */
 const workerFile = (): URL => {
@@ -17,7 +18,7 @@ const workerFile = (): URL => {
   return existsSync(beside) ? beside : new URL('../../dist/lib/store/embedded-worker.js', import.meta.url)
 }
 
-export const openEmbedded = async (data: string): Promise<Database> => {
+export const openEmbedded = async (data: string, mostWaiting = MOST_WAITING): Promise<Database> => {
   const worker = new Worker(workerFile(), { workerData: { folder: `${data}/pg` }, execArgv: [] })
   const pending = new Map<number, { resolve: (rows: unknown[]) => void; reject: (error: Error) => void }>()
   let ids = 0
@@ -39,18 +40,13 @@ export const openEmbedded = async (data: string): Promise<Database> => {
   worker.on('exit', () => fail(new Error('the embedded database has ended')))
   const ask = (tx: number, what: Ask['what'], text = '', values: readonly unknown[] = []): Promise<unknown[]> => new Promise((resolve, reject) => {
     if (dead !== null) return reject(dead)
-    if (pending.size >= WAITING) return reject(new Error('the embedded database is overloaded'))
+    // what ends is let in: a transaction whose commit and rollback are both turned away would hold everything for ever
+    if (pending.size >= mostWaiting && (tx === 0 || what === 'begin') && what !== 'close') return reject(new Error('the embedded database is overloaded'))
     const id = ++ids
     pending.set(id, { resolve, reject })
     worker.postMessage({ id, tx, what, text, values } satisfies Ask)
   })
-  const inside = (tx: number): Db => {
-    const db: Db = {
-      query: async <R>(text: string, values?: readonly unknown[]) => await ask(tx, 'query', text, values) as R[],
-      transaction: (run) => run(db),
-    }
-    return db
-  }
+  const on = (tx: number): Db['query'] => async <R>(text: string, values?: readonly unknown[]) => await ask(tx, 'query', text, values) as R[]
 
   try {
     await ask(0, 'query', 'select 1')
@@ -60,18 +56,14 @@ export const openEmbedded = async (data: string): Promise<Database> => {
   }
   return {
     kind: 'embedded',
-    query: inside(0).query,
+    query: on(0),
     transaction: async (run) => {
       const tx = ++txs
       await ask(tx, 'begin')
-      try {
-        const result = await run(inside(tx))
-        await ask(tx, 'commit')
-        return result
-      } catch (error) {
-        await ask(tx, 'rollback').catch(() => []) // a commit that failed has rolled back already
-        throw error
-      }
+      return runTransaction(on(tx), run, {
+        commit: () => ask(tx, 'commit'),
+        rollback: () => ask(tx, 'rollback').catch(() => []), // a commit that failed has rolled back already
+      })
     },
     close: async () => {
       if (dead === null) await ask(0, 'close').catch(() => [])

@@ -17,9 +17,12 @@ export interface NodeRow {
 export const RENEW = 3300
 const OVER = 70
 
+/** Any number that other programs do not use, and not the one in schema.ts. */
+const LOCK = 0x6a_69_64_6e // 'jidn'
+
 /** Nodes that have not signed off. */
 export const nodes = (db: Db): Promise<NodeRow[]> => db.query<NodeRow>(
-  'select id, extract(epoch from now() - renewed)::float8 as age from node where not signed_off order by id')
+  'select id, extract(epoch from clock_timestamp() - renewed)::float8 as age from node where not signed_off order by id')
 
 /**
  * A new epoch for this node. The caller holds the lock on the data folder that the id comes from, so the predecessor is gone.
@@ -27,6 +30,8 @@ export const nodes = (db: Db): Promise<NodeRow[]> => db.query<NodeRow>(
  * Nobody else lives, then, so whatever sessions the presence table holds are over.
  */
 export const registerNode = async (db: Db, id: string): Promise<Node> => db.transaction(async (tx) => {
+  // of two that start at once neither would see the other's row
+  await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
   const [row] = await tx.query<{ epoch: number }>(`
     insert into node (id, epoch) values ($1, 1)
     on conflict (id) do update set epoch = node.epoch + 1, renewal = 0, n = 0, started = now(), renewed = now(), signed_off = false
@@ -51,6 +56,11 @@ export const renew = async (db: Db, { id, epoch }: Node): Promise<void> => {
 
 /** This node ends in order: its rows are gone, nobody has to wait for it. */
 export const signOff = (db: Db, { id, epoch }: Node): Promise<void> => db.transaction(async (tx) => {
-  await tx.query('delete from presence where node = $1 and epoch = $2', [id, epoch])
+  // accounts before sessions, and in order, as everything that locks them does
+  await tx.query(`
+    select 1 from account where account in (select account from presence where node = $1 and epoch = $2) order by account for update`, [id, epoch])
+  await tx.query(`
+    with gone as (delete from presence where node = $1 and epoch = $2 returning account)
+    update account set generation = generation + 1 where account in (select account from gone)`, [id, epoch])
   await tx.query('update node set signed_off = true where id = $1 and epoch = $2', [id, epoch])
 })

@@ -27,6 +27,16 @@ const save = (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, 
   return generations
 })
 
+const update = async (db: Db, rows: readonly SessionRow[]): Promise<void> => {
+  await db.query(`
+    update presence p set presence = g.presence
+    from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[]) as g (account, resource, session_id, incarnation, presence)
+    where p.account = g.account and p.resource = g.resource and p.session_id = g.session_id and p.incarnation = g.incarnation and p.priority is not null`, [
+    rows.map((r) => r.account), rows.map((r) => r.resource), rows.map((r) => r.sessionId), rows.map((r) => r.incarnation),
+    rows.map((r) => (r.presence === null ? null : toText(r.presence))),
+  ])
+}
+
 const remove = (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>> => db.transaction(async (tx) => {
   const generations = await raise(tx, rows.map((r) => r.account))
   await tx.query(`
@@ -64,6 +74,7 @@ const lookup = async (db: Db, accounts: readonly string[], except: { node: strin
 
 export const presenceStore = (db: Db): PresenceStore => ({
   save: (rows) => save(db, rows),
+  update: (rows) => update(db, rows),
   remove: (rows) => remove(db, rows),
   lookup: (accounts, except) => lookup(db, accounts, except),
 })

@@ -6,9 +6,12 @@ export const getPrivate = async (db: Db, account: string, ns: string, name: stri
   return row?.xml ?? null
 }
 
-/** 'full': more than `most` bytes for this account. */
-export const setPrivate = (db: Db, account: string, ns: string, name: string, xml: string, most: number): Promise<'stored' | 'full'> => db.transaction(async (tx) => {
-  await tx.query('select 1 from account where account = $1 for update', [account])
+/** 'full': more than `most` bytes for this account. 'no-account': it was deleted meanwhile, and who takes its name must not inherit. */
+export const setPrivate = (
+  db: Db, account: string, ns: string, name: string, xml: string, most: number,
+): Promise<'stored' | 'full' | 'no-account'> => db.transaction(async (tx) => {
+  const [owner] = await tx.query('select 1 from account where account = $1 and deleted is null for update', [account])
+  if (owner === undefined) return 'no-account'
   const [others] = await tx.query<{ bytes: number }>(`
     select coalesce(sum(octet_length(xml)), 0)::float8 as bytes from private_xml where account = $1 and not (ns = $2 and name = $3)`, [account, ns, name])
   if ((others?.bytes ?? 0) + Buffer.byteLength(xml) > most) return 'full'

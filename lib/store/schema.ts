@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
 
 /** Of this program. Raise it with each change of schema.sql that older programs could not live with. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** Any number that other programs do not use. */
 const LOCK = 0x6a_69_64_77 // 'jidw'

@@ -11,7 +11,7 @@ import { parseJid } from '../../lib/base/jid.js'
 import { addAccounts } from '../../lib/store/accounts.js'
 import { offlineStore } from '../../lib/store/offline.js'
 import { presenceStore } from '../../lib/store/presence.js'
-import { fakeClock, makeCore, memoryStore, scriptedBus } from '../helpers/core.js'
+import { fakeClock, memoryStore, scriptedBus, testCore } from '../helpers/core.js'
 import type { FakeClock, MemoryStore } from '../helpers/core.js'
 import { testDatabase } from '../helpers/database.js'
 
@@ -44,7 +44,7 @@ t.test('three outcomes: locations, none, unknown; an error is neither cached nor
 
 t.test('unknown is answered with "wait", and the message is not treated as for somebody offline', async (t) => {
   const store = memoryStore(['romeo@localhost', 'juliet@localhost'])
-  const core = makeCore({ presence: store.presence, offline: store.offline, bus: scriptedBus() })
+  const core = testCore({ store, bus: scriptedBus() })
   const romeo = core.session('romeo@localhost/orchard')
   store.presence.lookup = () => Promise.reject(new Error('the database is away'))
   await core.from(romeo, '<message to=\'juliet@localhost\' type=\'chat\'><body>x</body></message>')
@@ -183,7 +183,10 @@ t.test('a second node in the same Postgres: hit, expiry, stale and refused, look
   await store.save([row('juliet', 'there', 's1')])
   const bus = scriptedBus()
   const clock = fakeClock()
-  const core = makeCore({ presence: store, offline: offlineStore(db, { messages: 10, bytes: 1e6, perSender: 10 }), bus, clock, cache: { entries: 10 } })
+  const core = testCore({
+    store: memoryStore([]), stores: { presence: store, offline: offlineStore(db, { messages: 10, bytes: 1e6, perSender: 10 }) },
+    bus, clock, settings: { routeCacheEntries: 10 },
+  })
   const romeo = core.session('romeo@localhost/orchard')
   const say = (to: string): Promise<unknown> => core.from(romeo, `<message to='${to}@localhost' type='chat'><body>x</body></message>`)
   const { route } = core.counters

@@ -6,13 +6,13 @@ import { StanzaError, UsageError } from '../../lib/base/errors.js'
 import { compile } from '../../lib/core/dispatch.js'
 import type { Route } from '../../lib/core/route.js'
 import { ROUTES } from '../../routes/index.js'
-import { makeCore, memoryStore } from '../helpers/core.js'
-import type { Core, MemoryStore, TestSession } from '../helpers/core.js'
+import { memoryStore, testCore } from '../helpers/core.js'
+import type { MemoryStore, TestCore as Core, TestSession } from '../helpers/core.js'
 
 const JULIET = 'juliet@localhost'
 const setUp = (routes: readonly Route[] = ROUTES): { core: Core; store: MemoryStore; romeo: TestSession } => {
   const store = memoryStore(['romeo@localhost', JULIET])
-  const core = makeCore({ presence: store.presence, offline: store.offline, routes })
+  const core = testCore({ store, routes })
   return { core, store, romeo: core.session('romeo@localhost/orchard') }
 }
 const read = (octets: string): Element => parse(octets) as Element
@@ -73,7 +73,7 @@ const ALL = 'delivered to balcony and chamber and garden and tomb'
 const PRESENCES: [string, (core: Core) => TestSession[], string, string[]][] = [
   ['§8.5.1 no such user', nobody, 'nobody@localhost', [I, I, I, I, I]],
   ['§8.5.2.1.2 bare JID: every available resource, negative ones too', three, JULIET, [ALL, ALL, ALL, I, I]],
-  ['§8.5.2.2.2 bare JID, nobody there', nobody, JULIET, [I, I, I, I, I]],
+  ['§8.5.2.2.2 bare JID, nobody there', nobody, JULIET, [I, I, 'stored', I, I]],
   ['§8.5.3.1 full JID that matches', three, `${JULIET}/garden`, ['delivered to garden', 'delivered to garden', ALL, I, 'delivered to garden']],
   ['§8.5.3.2.2 full JID without a match', three, `${JULIET}/gone`, [I, I, ALL, I, I]],
 ]

@@ -11,6 +11,5 @@ export const EXPECTED_DEVIATIONS: readonly string[] = [
   'get vcard-temp vCard: error',
   'set http://jabber.org/protocol/pubsub pubsub: error',
   'set http://jabber.org/protocol/pubsub#owner pubsub: error',
-  'set urn:xmpp:carbons:2 enable: error',
   'set urn:xmpp:mam:2 query: error',
 ]

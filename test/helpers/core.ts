@@ -1,25 +1,17 @@
 // The router with its parts for a test: sessions whose outlets record what they are given, a clock that stands still, a bus
 // on which the test plays the other nodes.
-import { makeCounters } from '../../lib/core/counters.js'
-import type { Counters } from '../../lib/core/counters.js'
-import { makeDelivery } from '../../lib/core/delivery.js'
-import { compile } from '../../lib/core/dispatch.js'
-import { makeMailbox } from '../../lib/core/mailbox.js'
-import type { Bus, Clock, HandOver, Location, OfflineEntry, OfflineStore, PresenceStore, Route as Found, SessionRow } from '../../lib/core/ports.js'
-import { makePresence } from '../../lib/core/presence.js'
-import { makePresenceRows } from '../../lib/core/presence-rows.js'
-import { makeRouteCache } from '../../lib/core/route-cache.js'
-import type { RouteCache, RouteCacheOptions } from '../../lib/core/route-cache.js'
+import type { Bus, Clock, Contact, ContactChange, Departure, HandOver, Location, OfflineEntry, OfflineStore, PresenceStore, Route as Found, RosterStore, SessionRow } from '../../lib/core/ports.js'
+import { makeCore } from '../../lib/core/core.js'
+import type { Core, Stores } from '../../lib/core/core.js'
+import { makeMember } from '../../lib/core/members.js'
 import type { Route, Services } from '../../lib/core/route.js'
-import { makeRouter } from '../../lib/core/router.js'
-import type { Router } from '../../lib/core/router.js'
-import { makeSession, makeSessions } from '../../lib/core/sessions.js'
-import type { Session, Sessions } from '../../lib/core/sessions.js'
+import { makeSession } from '../../lib/core/sessions.js'
+import type { Outlet, Session } from '../../lib/core/sessions.js'
 import { defaultSettings } from '../../lib/base/config.js'
+import type { Settings } from '../../lib/base/config.js'
 import { jidParser, parseJid } from '../../lib/base/jid.js'
 import type { Stanza } from '../../lib/base/stanza.js'
 import { frameOf } from '../../lib/wire/framer.js'
-import { serialize } from '../../lib/wire/writer.js'
 import { ROUTES } from '../../routes/index.js'
 
 export interface FakeClock extends Clock {
@@ -31,6 +23,10 @@ export const fakeClock = (): FakeClock => ({ time: 1_000_000, now() { return thi
 export interface MemoryStore {
   readonly presence: PresenceStore
   readonly offline: OfflineStore
+  /** Rosters, block lists and departures, by account. */
+  readonly others: Pick<Stores, 'rosters' | 'members' | 'blocks' | 'departures'>
+  readonly contacts: Map<string, Map<string, Contact>>
+  readonly departed: Map<string, Departure>
   readonly accounts: Set<string>
   readonly rows: Map<string, SessionRow>
   messages: (OfflineEntry & { id: number })[]
@@ -51,13 +47,20 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
   const check = (): void => {
     if (store.broken) throw new Error('the database is away')
   }
+  const contacts = new Map<string, Map<string, Contact>>()
+  const departed = new Map<string, Departure>()
   const store: MemoryStore = {
+    contacts, departed, others: memoryAccounts(accounts, contacts, departed),
     accounts: new Set(accounts), rows: new Map(), messages: [], elsewhere: new Map(), lookups: [], broken: false, hold: Promise.resolve(), most: 100,
     presence: {
     save: async (rows) => {
       check()
       for (const row of rows) store.rows.set(`${row.account}/${row.resource}`, row)
       return new Map(rows.map((r) => [r.account, ++generation]))
+    },
+    update: async (rows) => {
+      check()
+      for (const row of rows) if (store.rows.get(`${row.account}/${row.resource}`)?.sessionId === row.sessionId) store.rows.set(`${row.account}/${row.resource}`, row)
     },
     remove: async (rows) => {
       check()
@@ -98,6 +101,65 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
   return store
 }
 
+/** Rosters as lib/store/roster.ts keeps them, but for the memory of removals. */
+const memoryAccounts = (accounts: readonly string[], contacts: Map<string, Map<string, Contact>>, departed: Map<string, Departure>): MemoryStore['others'] => {
+  const blocked = new Map<string, readonly string[]>()
+  const versions = new Map<string, number>()
+  const of = (account: string): Map<string, Contact> => contacts.get(account) ?? new Map<string, Contact>()
+  const write = (account: string, before: Contact | null, after: ContactChange | undefined) => {
+    if (after === undefined) return { contact: before, changed: null }
+    const ver = (versions.get(account) ?? 0) + 1
+    versions.set(account, ver)
+    const kept = after.listed || after.request !== null
+    const rows = of(account)
+    if (kept) rows.set(after.jid, { ...after, ver })
+    else rows.delete(after.jid)
+    contacts.set(account, rows)
+    return { contact: kept ? { ...after, ver } : null, changed: after.listed || before?.listed === true ? ver : null }
+  }
+  const rosters: RosterStore = {
+    list: async (account) => ({ ver: versions.get(account) ?? 0, floor: 0, contacts: [...of(account).values()].filter((c) => c.listed) }),
+    change: async (user, contact, decide) => {
+      const own = of(user).get(contact) ?? null
+      const theirs = accounts.includes(contact) ? of(contact).get(user) ?? null : undefined
+      const size = { listed: 0, requests: 0 }
+      const after = decide(own, theirs, { own: size, theirs: size })
+      return { own: write(user, own, after.own), theirs: write(contact, theirs ?? null, theirs === undefined ? undefined : after.theirs) }
+    },
+  }
+  return {
+    rosters,
+    members: {
+      load: async (asked) => new Map(asked.map((account) => {
+        const rows = [...of(account).values()]
+        return [account, {
+          to: rows.filter((c) => c.subscription === 'to' || c.subscription === 'both').map((c) => c.jid),
+          from: rows.filter((c) => c.subscription === 'from' || c.subscription === 'both').map((c) => c.jid),
+          requests: new Map(rows.flatMap((c) => (c.request === null ? [] : [[c.jid, c.request] as const]))),
+          blocked: blocked.get(account) ?? [], photo: '',
+        }]
+      })),
+    },
+    blocks: {
+      load: async (asked) => new Map(asked.flatMap((account) => (blocked.has(account) ? [[account, blocked.get(account) ?? []] as const] : []))),
+      add: async (account, jids) => {
+        blocked.set(account, [...new Set([...blocked.get(account) ?? [], ...jids])])
+        return blocked.get(account) ?? []
+      },
+      remove: async (account, jids) => {
+        blocked.set(account, jids === null ? [] : (blocked.get(account) ?? []).filter((j) => !jids.includes(j)))
+        return blocked.get(account) ?? []
+      },
+    },
+    departures: {
+      save: async (all) => {
+        for (const { account, at, presence } of all) departed.set(account, { at, presence })
+      },
+      load: async (asked, withWords) => new Map([...departed].filter(([account, { presence }]) => asked.includes(account) && (!withWords || presence !== null))),
+    },
+  }
+}
+
 export interface TestSession extends Session {
   /** What was written to it. */
   readonly got: string[]
@@ -105,26 +167,24 @@ export interface TestSession extends Session {
   takes: boolean
 }
 
-export interface Core {
-  readonly router: Router
-  readonly sessions: Sessions
-  readonly cache: RouteCache
-  readonly counters: Counters
+export interface TestCore extends Core {
   readonly clock: FakeClock
-  readonly services: Services
   readonly bugs: unknown[]
-  /** A session that is available with this priority; null: bound only. */
+  /** A session that is available with this priority; null: bound only. Its account has no contacts. */
   session(full: string, priority?: number | null, lang?: string): TestSession
+  /** A session as a log-in makes it: bound only, with what the store knows of its account. */
+  login(full: string): Promise<TestSession>
   /** Route a stanza of a session's client. */
   from(session: Session, xml: string): Promise<unknown>
 }
 
 export interface CoreOptions {
-  readonly presence: PresenceStore
-  readonly offline: OfflineStore
+  readonly store: MemoryStore
+  /** Real stores instead of those in memory. */
+  readonly stores?: Partial<Stores>
   readonly routes?: readonly Route[]
   readonly bus?: Bus
-  readonly cache?: Partial<RouteCacheOptions>
+  readonly settings?: Partial<Settings>
   readonly clock?: FakeClock
   readonly db?: Services['db']
 }
@@ -147,52 +207,50 @@ export const scriptedBus = (): Bus & { sent: { to: Location; xml: string }[]; an
   return bus
 }
 
+export const NODE = { id: 'here', epoch: 1 } as const
 let ids = 0
 
-export const makeCore = (options: CoreOptions): Core => {
-  const { routes = ROUTES, bus = ALONE, clock = fakeClock() } = options
-  const counters = makeCounters()
-  const sessions = makeSessions()
-  const jid = jidParser()
-  const domains = new Set(['localhost', 'second.localhost'])
-  const node = { id: 'here', epoch: 1 }
-  const cache = makeRouteCache(sessions, options.presence, clock, counters, {
-    entries: 100, ttl: 60_000, negativeEntries: 100, negativeTtl: 3000, node: node.id, epoch: node.epoch, clustered: bus.connected, ...options.cache,
-  })
-  const mailbox = makeMailbox(options.offline, 3)
-  const rows = makePresenceRows(options.presence, bus, node)
-  const bugs: unknown[] = []
-  const services: Services = {
-    db: options.db ?? { query: () => Promise.reject(new Error('no database in this test')), transaction: () => Promise.reject(new Error('no database in this test')) },
-    settings: defaultSettings({}), domains, routes, jid,
-    now: () => new Date(clock.now()),
-    sessionsOf: (account) => sessions.of(account).all,
-    send: async (element) => router.fromServer(frameOf(serialize(element)) as Stanza),
-    keep: (routed) => router.keep(routed),
+/** A session that records; made by `session` and `login` of a core, or by itself. */
+export const recordingSession = (full: string, { lang = '', member = makeMember(parseJid(full).bare) } = {}): TestSession => {
+  const got: string[] = []
+  const outlet: Outlet = {
+    write: (octets) => {
+      if (made.takes) got.push(octets)
+      return made.takes
+    },
+    flushed: () => Promise.resolve(made.takes),
+    close: () => {},
+    drop: () => {},
   }
-  const router = makeRouter({
-    domains, jid, sessions, cache, mailbox, presence: makePresence(sessions, rows, mailbox), dispatch: compile(routes), services, counters, clock,
-    bug: (error) => void bugs.push(error), delivery: makeDelivery(cache, bus, counters),
+  const made: TestSession = Object.assign(makeSession(parseJid(full), `s${++ids}`, lang, outlet, member), { got, takes: true })
+  return made
+}
+
+export const testCore = (options: CoreOptions): TestCore => {
+  const { store, routes = ROUTES, bus = ALONE, clock = fakeClock() } = options
+  const bugs: unknown[] = []
+  const core = makeCore({
+    settings: defaultSettings({ offlinePage: 3, routeCacheEntries: 100, routeNegativeEntries: 100, ...options.settings }),
+    routes, bus, clock, jid: jidParser(), domains: new Set(['localhost', 'second.localhost']), node: NODE,
+    db: options.db ?? { query: () => Promise.reject(new Error('no database in this test')), transaction: () => Promise.reject(new Error('no database in this test')) },
+    stores: { presence: store.presence, offline: store.offline, ...store.others, ...options.stores },
+    bug: (error) => void bugs.push(error),
+    dropAccount: async (account) => void store.accounts.delete(account),
   })
   return {
-    router, sessions, cache, counters, clock, services, bugs,
+    ...core, clock, bugs,
     session: (full, priority = 0, lang = '') => {
-      const got: string[] = []
-      const outlet = {
-        write: (octets: string): boolean => {
-          if (!made.takes) return false
-          got.push(octets)
-          return true
-        },
-        flushed: () => Promise.resolve(made.takes),
-        close: () => {},
-        drop: () => {},
-      }
-      const made: TestSession = Object.assign(makeSession(parseJid(full), `s${++ids}`, lang, outlet), { got, takes: true })
+      const made = recordingSession(full, { lang })
       made.priority = made.wanted = priority
-      sessions.add(made)
+      if (priority !== null) made.presence = { head: `<presence${made.from}`, tail: '/>', declared: false }
+      core.sessions.add(made)
       return made
     },
-    from: async (session, xml) => router.fromClient(session, frame(xml)),
+    login: async (full) => {
+      const made = recordingSession(full, { member: await core.members.acquire(parseJid(full).bare) })
+      core.sessions.add(made)
+      return made
+    },
+    from: async (session, xml) => core.router.fromClient(session, frame(xml)),
   }
 }

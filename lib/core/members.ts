@@ -1,0 +1,102 @@
+// What the server knows of an account while it has sessions here, loaded once at its first log-in and shared by all of its
+// sessions: who may see its presence, whose presence it sees, whom it blocks. So presence goes to a thousand contacts, and a
+// message past a block list, without a question to the store. Gone with the last session.
+import type { Blocklist } from './blocklist.js'
+import { makeBlocklist } from './blocklist.js'
+import { makeBatcher } from './batcher.js'
+import type { MemberRows, MemberStore } from './ports.js'
+
+export interface Member {
+  readonly account: string
+  /** Bare JIDs whose presence it gets (subscription 'to' or 'both'). This and the others are replaced, never changed. */
+  to: readonly string[]
+  /** Bare JIDs that get its presence (subscription 'from' or 'both'). */
+  from: ReadonlySet<string>
+  /** Subscription requests that wait for an answer: bare JID → the stanza as octets. */
+  requests: ReadonlyMap<string, string>
+  /** Whom it blocks (XEP-0191); null: nobody. */
+  blocks: Blocklist | null
+  /** SHA-1 of its avatar in hexadecimal (XEP-0153); '' where it has none. */
+  photo: string
+}
+
+export interface Members {
+  /** The member, loaded where it is not here yet; held until as many `release` were called. Rejects where the store does not answer. */
+  acquire(account: string): Promise<Member>
+  release(member: Member): void
+  /** undefined: no sessions here. */
+  get(account: string): Member | undefined
+  /** Something of the account has changed in the store. Applied to the member if there is one, now or when it is loaded. */
+  change(account: string, apply: (member: Member) => void): void
+}
+
+const NOBODY: readonly string[] = []
+const NO_SET: ReadonlySet<string> = new Set()
+const NO_REQUESTS: ReadonlyMap<string, string> = new Map()
+
+export const NO_MEMBER: MemberRows = { to: NOBODY, from: NOBODY, requests: NO_REQUESTS, blocked: NOBODY, photo: '' }
+
+export const makeMember = (account: string, { to, from, requests, blocked, photo }: MemberRows = NO_MEMBER): Member => ({
+  account,
+  to: to.length === 0 ? NOBODY : to,
+  from: from.length === 0 ? NO_SET : new Set(from),
+  requests: requests.size === 0 ? NO_REQUESTS : requests,
+  blocks: makeBlocklist(blocked),
+  photo,
+})
+
+interface Held {
+  readonly member: Member
+  sessions: number
+}
+
+export const makeMembers = (store: MemberStore): Members => {
+  const held = new Map<string, Held>()
+  /** Loads under way; `stale` when something changed since they began, so that what they read may be old. */
+  const loading = new Map<string, { promise: Promise<void>; stale: boolean }>()
+  const read = makeBatcher<string, MemberRows | undefined>(async (accounts) => {
+    const found = await store.load([...new Set(accounts)])
+    return accounts.map((account) => found.get(account))
+  }, 200, 100_000)
+
+  const load = async (account: string): Promise<void> => {
+    for (;;) {
+      const flight = loading.get(account) as { stale: boolean }
+      flight.stale = false
+      const rows = await read(account)
+      if (flight.stale) continue
+      held.set(account, { member: makeMember(account, rows), sessions: 0 })
+      return
+    }
+  }
+
+  return {
+    acquire: async (account) => {
+      for (;;) {
+        const found = held.get(account)
+        if (found !== undefined) {
+          found.sessions++
+          return found.member
+        }
+        let flight = loading.get(account)
+        if (flight === undefined) {
+          flight = { promise: Promise.resolve(), stale: false }
+          loading.set(account, flight)
+          flight.promise = load(account).finally(() => loading.delete(account))
+        }
+        await flight.promise
+      }
+    },
+    release: ({ account }) => {
+      const found = held.get(account)
+      if (found !== undefined && --found.sessions === 0) held.delete(account)
+    },
+    get: (account) => held.get(account)?.member,
+    change: (account, apply) => {
+      const found = held.get(account)
+      if (found !== undefined) apply(found.member)
+      const flight = loading.get(account)
+      if (flight !== undefined) flight.stale = true
+    },
+  }
+}

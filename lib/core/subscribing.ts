@@ -1,0 +1,160 @@
+// Subscription stanzas under way (RFC 6121 §3): the state machine of subscriptions.ts applied to both rosters, then told to
+// both sides in the order that the RFC gives, with the presence that follows from it.
+import type { Jid } from '../base/jid.js'
+import type { Stanza } from '../base/stanza.js'
+import { attribute } from '../wire/writer.js'
+import type { Blocklists } from './blocklists.js'
+import { ignored } from './ending.js'
+import type { Ending } from './ending.js'
+import type { Contact, ContactChange } from './ports.js'
+import type { Presence } from './presence.js'
+import type { Push, Rosters } from './rosters.js'
+import type { Session, Sessions } from './sessions.js'
+import { inbound, outbound, stateOf, withState } from './subscriptions.js'
+import type { State, SubscriptionType } from './subscriptions.js'
+
+export interface Subscribing {
+  /** A subscription stanza of an account's session, for another account. */
+  handle(from: Jid, to: Jid, stanza: Stanza): Promise<Ending>
+  /** §2.5: take a contact off the roster, with all that is between the two. False: it is not on it. */
+  remove(account: string, contact: string): Promise<boolean>
+}
+
+/** Octets of a request that are kept; of a longer one only that it was made (XEP-0172 and the like add little). */
+const LONGEST_REQUEST = 4096
+
+/** What happened to the two sides. */
+interface Outcome {
+  /** The sender's server sends the stanza on. */
+  readonly routed: boolean
+  /** The contact's clients see it. */
+  readonly delivered: boolean
+  /** The contact's server answered by itself, and the sender's clients see the answer. */
+  readonly replied: boolean
+}
+
+const NOTHING: Outcome = { routed: false, delivered: false, replied: false }
+
+export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: Sessions, blocklists: Blocklists): Subscribing => {
+  const say = (to: readonly Session[], octets: string, declared: boolean): number => {
+    let taken = 0
+    for (const session of to) if (session.outlet.write(octets, declared)) taken++
+    return taken
+  }
+  /** §3.1.6: answers are for those who asked for the roster. Some clients never do, and see them all the same. */
+  const listeners = (account: string): readonly Session[] => sessions.of(account).all.filter((s) => s.interested || s.wanted !== null)
+  const said = (type: SubscriptionType, from: string, to: string): string => `<presence${attribute('from', from)}${attribute('to', to)} type='${type}'/>`
+
+  const tell = (type: SubscriptionType, user: string, contact: string, octets: string, declared: boolean, outcome: Outcome, push: Push): Ending => {
+    switch (type) {
+      case 'subscribe': {
+        push.own()
+        // §3.1.3: to all that are available; again at each log-in until it is answered
+        const taken = outcome.delivered ? say(sessions.of(contact).available, octets, declared) : 0
+        if (!outcome.replied) return outcome.delivered ? taken > 0 ? 'delivered' : 'stored' : ignored('RFC 6121 §3.1.3')
+        say(listeners(user), said('subscribed', contact, user), false)
+        push.theirs()
+        presence.show(contact, user)
+        return 'answered'
+      }
+      case 'subscribed': // §3.1.5, §3.1.6
+        push.own()
+        if (!outcome.delivered) return ignored('RFC 6121 §3.1.6')
+        say(listeners(contact), octets, declared)
+        push.theirs()
+        presence.show(user, contact)
+        return 'delivered'
+      case 'unsubscribe': // §3.3.2, §3.3.3
+        push.own()
+        if (!outcome.delivered) return ignored('RFC 6121 §3.3.3')
+        say(listeners(contact), octets, declared)
+        push.theirs()
+        presence.show(contact, user, 'gone')
+        return 'delivered'
+      case 'unsubscribed': // §3.2.2: first that nobody is there any more, while it may still be said
+        if (outcome.routed) presence.show(user, contact, 'gone')
+        if (outcome.delivered) say(listeners(contact), octets, declared)
+        push.theirs()
+        push.own()
+        return outcome.delivered ? 'delivered' : ignored('RFC 6121 §3.2.3')
+    }
+  }
+
+  return {
+    handle: async (from, to, stanza) => {
+      const type = stanza.type as SubscriptionType
+      // §4.2.2: everybody is subscribed to oneself
+      if (from.bare === to.bare) return ignored('RFC 6121 §4.2.2')
+      // §3.1.2: between accounts, so both addresses are bare
+      const octets = bareStamped(stanza, from.bare, to.bare)
+      const list = await blocklists.of(to.bare)
+      const blocked = list?.blocks(from) === true
+      let outcome = NOTHING
+      return rosters.change(from.bare, to.bare, (own, theirs) => {
+        const sent = outbound(type, stateOf(own))
+        let mine = sent.state
+        let other: State | null = null
+        if (sent.route && theirs !== undefined && !blocked) {
+          const got = inbound(type, stateOf(theirs))
+          other = got.state
+          let replied = false
+          if (got.reply !== null) {
+            const back = inbound(got.reply, mine)
+            mine = back.state
+            replied = back.deliver
+          }
+          outcome = { routed: true, delivered: got.deliver, replied }
+        }
+        return {
+          ...written('own', to.bare, own, mine, null),
+          ...(other === null ? {} : written('theirs', from.bare, theirs ?? null, other, octets.length <= LONGEST_REQUEST ? octets : said('subscribe', from.bare, to.bare))),
+        }
+      }, (push) => tell(type, from.bare, to.bare, octets, stanza.declared, outcome, push))
+    },
+    remove: (account, contact) => {
+      let there = false
+      let gave = false
+      const told: SubscriptionType[] = []
+      return rosters.change(account, contact, (own, theirs) => {
+        there = own?.listed === true
+        if (!there) return {}
+        const state = stateOf(own)
+        gave = state.from
+        // §2.5.2: with the contact goes what each has of the other
+        let other: State | null = theirs === undefined ? null : stateOf(theirs)
+        for (const type of ['unsubscribe', 'unsubscribed'] as const) {
+          if (other === null || !(type === 'unsubscribe' ? state.to || state.out : state.from || state.in)) continue
+          const got = inbound(type, other)
+          other = got.state
+          if (got.deliver) told.push(type)
+        }
+        return {
+          own: { jid: contact, name: '', groups: [], subscription: 'none', ask: false, approved: false, request: null, listed: false },
+          ...(other === null ? {} : written('theirs', account, theirs ?? null, other, null)),
+        }
+      }, (push) => {
+        if (gave) presence.show(account, contact, 'gone')
+        for (const type of told) say(listeners(contact), said(type, account, contact), false)
+        push.theirs()
+        push.own()
+        if (told.includes('unsubscribe')) presence.show(contact, account, 'gone')
+        return there
+      })
+    },
+  }
+}
+
+/** The row of one side where its state makes a difference to it. */
+const written = <Side extends 'own' | 'theirs'>(side: Side, jid: string, before: Contact | null, state: State, request: string | null): { [S in Side]?: ContactChange } => {
+  const was = stateOf(before)
+  const same = (Object.keys(was) as (keyof State)[]).every((key) => was[key] === state[key])
+  return same ? {} : { [side]: withState(jid, before, state, request) } as { [S in Side]?: ContactChange }
+}
+
+/** With bare addresses, whatever the sender wrote. */
+const bareStamped = (stanza: Stanza, from: string, to: string): string => {
+  const { xml, nameEnd } = stanza
+  // the addresses stand in the start tag alone; `to` is written anew, for it may name a resource
+  const open = xml.slice(nameEnd, stanza.openEnd).replace(/\s(?:to|from)\s*=\s*(?:'[^']*'|"[^"]*")/g, '')
+  return `${xml.slice(0, nameEnd)}${attribute('from', from)}${attribute('to', to)}${open}${xml.slice(stanza.openEnd)}`
+}

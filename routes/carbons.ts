@@ -1,0 +1,87 @@
+// XEP-0280: Message Carbons. What one session of an account sends or gets is copied to its other sessions that want it, so
+// that a conversation can move from one device to the next. `urn:xmpp:carbons:rules:0` is not announced: that an error
+// answers a message that was eligible (§6.1) is guessed from what the error still holds of it, not known.
+import { NS } from '../lib/base/namespaces.js'
+import type { Child, Stanza } from '../lib/base/stanza.js'
+import { CARBONS, carbonCopy, enclosable, isCopy } from '../lib/core/carbon-copy.js'
+import type { Direction } from '../lib/core/carbon-copy.js'
+import { without } from '../lib/core/forgery.js'
+import { readElement } from '../lib/core/payload.js'
+import type { Request, Route, Routed } from '../lib/core/route.js'
+import type { Session } from '../lib/core/sessions.js'
+
+/** §6.1: payloads typical of instant messaging: receipts (XEP-0184), chat states (XEP-0085), markers (XEP-0333). */
+const CHATTING: readonly string[] = ['urn:xmpp:receipts', 'http://jabber.org/protocol/chatstates', 'urn:xmpp:chat-markers:0']
+const DIRECT_INVITATION = 'jabber:x:conference'
+const MUC_USER = 'http://jabber.org/protocol/muc#user'
+
+const NOBODY: readonly Session[] = []
+
+const isInvitation = ({ xml }: Stanza, { ns, start, end }: Child): boolean =>
+  ns === DIRECT_INVITATION || (ns === MUC_USER && readElement(xml.slice(start, end)).getChild('invite') !== undefined)
+
+/** §6.1: which messages are copied, with the rules for group chats (MUC) there. */
+const isEligible = ({ stanza, from }: Routed, direction: Direction): boolean => {
+  const { type, children } = stanza
+  if (type === 'groupchat' || type === 'headline') return false
+  // §9, and XEP-0334 §4.3; and a copy is not copied
+  if (children.some((c) => (c.ns === CARBONS && c.name === 'private') || (c.ns === NS.hints && c.name === 'no-copy') || isCopy(c))) return false
+  if (children.some((c) => isInvitation(stanza, c))) return true
+  // the group chat has sent it to every session that is in it already
+  if (direction === 'received' && from.resource !== '' && children.some((c) => c.ns === MUC_USER)) return false
+  return type === 'chat' || children.some((c) => CHATTING.includes(c.ns) || (c.ns === NS.client && c.name === 'body'))
+}
+
+const copy = (direction: Direction, routed: Routed, sessions: readonly Session[], taken: readonly Session[]): void => {
+  const { stanza, session: sender } = routed
+  let original = ''
+  for (const session of sessions) {
+    // §7, §8: not to whom the original was delivered, nor to who sent it
+    if (!session.carbons || session === sender || taken.includes(session)) continue
+    if (original === '') {
+      if (!isEligible(routed, direction)) return
+      original = enclosable(stanza, sender)
+    }
+    session.outlet.write(carbonCopy(direction, session, stanza.type, original), false)
+  }
+}
+
+/** §10.1: any number of times. */
+const want = (carbons: boolean) => ({ session }: Request): void => {
+  if (session !== null) session.carbons = carbons
+}
+
+export const carbons: Route = {
+  name: 'carbons',
+  spec: 'XEP-0280 1.0.1',
+  features: [CARBONS],
+  iq: [
+    { type: 'set', to: 'account', ns: CARBONS, name: 'enable', answer: want(true) },
+    { type: 'set', to: 'account', ns: CARBONS, name: 'disable', answer: want(false) },
+  ],
+  on: {
+    sent: {
+      kinds: ['message'],
+      run: (routed, { sessionsOf, domains }) => {
+        const { session, to } = routed
+        if (session === null) return
+        const sessions = sessionsOf(session.account)
+        if (sessions.length < 2) return
+        // what goes to the account itself is copied as received, where it is known who got it: one copy each (§7).
+        // The server itself reads no messages: it refuses them
+        if (to.bare === session.account || (to.local === '' && domains.has(to.domain))) return
+        copy('sent', routed, sessions, NOBODY)
+      },
+    },
+    // §11: a copy is the server's own word, written to a session and never routed. What comes this way is a forgery; not
+    // every client looks closely at `from` (CVE-2017-5589), so it is cut out, as a forged stanza-id is
+    received: { kinds: ['message'], ns: CARBONS, run: ({ stanza }) => without(stanza, isCopy) },
+    delivered: {
+      kinds: ['message'],
+      run: (routed, { sessionsOf }, taken) => {
+        const sessions = sessionsOf(routed.to.bare)
+        if (sessions.length > 1) copy('received', routed, sessions, taken)
+      },
+    },
+  },
+}

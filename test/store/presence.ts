@@ -1,0 +1,138 @@
+// The presence table: rows of sessions, compare-and-delete, generations that only rise, and who is left out of a route.
+import t from 'tap'
+import { toOctets } from '../../lib/base/octets.js'
+import type { SessionRow } from '../../lib/core/ports.js'
+import { addAccounts, deleteAccount } from '../../lib/store/accounts.js'
+import { offlineStore } from '../../lib/store/offline.js'
+import { presenceStore, presencesOf } from '../../lib/store/presence.js'
+import { testDatabase } from '../helpers/database.js'
+
+const db = await testDatabase(t)
+const store = presenceStore(db)
+const HERE = { node: 'here', epoch: 3 }
+await db.query("insert into node (id, epoch, signed_off) values ('here', 3, false), ('there', 5, false), ('gone', 2, true)")
+
+let names = 0
+const newAccount = async (): Promise<string> => {
+  const account = `u${++names}@capulet.example`
+  await addAccounts(db, [{ account, credentials: [] }])
+  return account
+}
+const row = (account: string, more: Partial<SessionRow> = {}): SessionRow =>
+  ({ account, resource: 'balcony', sessionId: 's1', incarnation: 1, node: 'there', epoch: 5, priority: 0, presence: '<presence/>', ...more })
+const elsewhere = async (account: string, except = HERE): Promise<string[]> =>
+  ((await store.lookup([account], except)).get(account)?.elsewhere ?? []).map((location) => location.sessionId).toSorted()
+
+t.test('a saved session is found with all that a route needs', async (t) => {
+  const account = await newAccount()
+  const generations = await store.save([row(account, { priority: -7 })])
+  t.strictSame(await store.lookup([account], HERE), new Map([[account, {
+    generation: generations.get(account), elsewhere: [{ resource: 'balcony', sessionId: 's1', node: 'there', epoch: 5, priority: -7 }],
+  }]]))
+})
+
+t.test('a presence comes back octet for octet; a session that is only bound has none', async (t) => {
+  const account = await newAccount()
+  const presence = toOctets('<presence><status>Ἔρως 𝄞 & more</status></presence>')
+  await store.save([row(account, { presence }), row(account, { resource: 'bound', priority: null, presence: null })])
+  t.strictSame(await presencesOf(db, account), [
+    { resource: 'balcony', priority: 0, presence }, { resource: 'bound', priority: null, presence: null },
+  ])
+})
+
+t.test('a session takes the row of another one with its full JID, in one batch too', async (t) => {
+  const account = await newAccount()
+  await store.save([row(account)])
+  await store.save([row(account, { sessionId: 's2' })])
+  t.same(await elsewhere(account), ['s2'])
+  await store.save([row(account, { sessionId: 's3' }), row(account, { sessionId: 's4' })])
+  t.same(await elsewhere(account), ['s4'], 'the later one stays')
+})
+
+t.test('a removal that comes late leaves the row of another session, node or epoch', async (t) => {
+  const account = await newAccount()
+  const mine = row(account, { sessionId: 'new' })
+  await store.save([mine])
+  for (const other of [{ sessionId: 'old' }, { node: 'here' }, { epoch: 4 }, { resource: 'orchard' }]) {
+    await store.remove([{ ...mine, ...other }])
+    t.same(await elsewhere(account), ['new'], `not removed by ${JSON.stringify(other)}`)
+  }
+  await store.remove([mine])
+  t.same(await elsewhere(account), [])
+})
+
+t.test('a generation only rises, and the answer tells it', async (t) => {
+  const [a, b] = [await newAccount(), await newAccount()]
+  const last = new Map<string, number>([[a, 0], [b, 0]])
+  const steps = [
+    () => store.save([row(a)]),
+    () => store.save([row(a, { priority: 5 }), row(b)]),
+    () => store.save([row(a), row(a, { resource: 'two' }), row(a, { resource: 'three' })]),
+    () => store.remove([row(a)]),
+    () => store.remove([row(a, { sessionId: 'never there' })]),
+    () => store.remove([row(a, { resource: 'two' }), row(b)]),
+  ]
+  for (const [i, step] of steps.entries()) {
+    for (const [account, generation] of await step()) {
+      t.ok(generation > (last.get(account) as number), `step ${i}: ${account} ${last.get(account)} → ${generation}`)
+      last.set(account, generation)
+      t.equal((await store.lookup([account], HERE)).get(account)?.generation, generation)
+    }
+  }
+  t.equal(last.size, 2)
+})
+
+t.test('one batch raises a generation once, however many of the account\'s sessions it has', async (t) => {
+  const account = await newAccount()
+  const first = (await store.save([row(account)])).get(account) as number
+  const second = (await store.save(['a', 'b', 'c'].map((resource) => row(account, { resource })))).get(account)
+  t.equal(second, first + 1)
+})
+
+t.test('a route leaves out the asking node, its own earlier life, and nodes that are over', async (t) => {
+  const account = await newAccount()
+  await store.save([
+    row(account, { resource: 'a', sessionId: 'alive there' }),
+    row(account, { resource: 'b', sessionId: 'own', ...HERE }),
+    row(account, { resource: 'c', sessionId: 'own, earlier life', node: 'here', epoch: 2 }),
+    row(account, { resource: 'd', sessionId: 'earlier life of there', epoch: 4 }),
+    row(account, { resource: 'e', sessionId: 'signed off', node: 'gone', epoch: 2 }),
+    row(account, { resource: 'f', sessionId: 'of no node', node: 'never', epoch: 1 }),
+  ])
+  t.same(await elsewhere(account), ['alive there'])
+  t.same(await elsewhere(account, { node: 'there', epoch: 5 }), ['own'])
+})
+
+t.test('who has no session has an empty route; who is no account has none', async (t) => {
+  const [idle, deleted] = [await newAccount(), await newAccount()]
+  await store.save([row(deleted)])
+  await deleteAccount(db, deleted)
+  const routes = await store.lookup([idle, deleted, 'nobody@capulet.example'], HERE)
+  t.strictSame(routes, new Map([[idle, { generation: 0, elsewhere: [] }]]))
+  t.equal((await store.lookup([], HERE)).size, 0)
+})
+
+t.test('a session of a deleted account is not written, the rest of its batch is', async (t) => {
+  const [deleted, other] = [await newAccount(), await newAccount()]
+  await deleteAccount(db, deleted)
+  const generations = await store.save([row(deleted), row('nobody@capulet.example'), row(other)])
+  t.same([...generations.keys()], [other])
+  t.same(await presencesOf(db, deleted), [])
+  t.same(await elsewhere(other), ['s1'])
+})
+
+t.test('batches that meet in opposite orders wait for each other, none fails', async (t) => {
+  // made last to first, so that the table's own order is not the one to lock in
+  const accounts: string[] = []
+  for (let i = 40; i > 0; i--) accounts.push(`order${String(i).padStart(2, '0')}@capulet.example`)
+  for (const account of accounts) await addAccounts(db, [{ account, credentials: [] }])
+  const offline = offlineStore(db, { messages: 1000, bytes: 100_000, perSender: 1000 })
+  await Promise.all(Array.from({ length: 12 }, async (_, i) => {
+    const order = i % 2 === 0 ? accounts : accounts.toReversed()
+    if (i % 3 === 0) await offline.append(order.map((account) => ({ account, sender: 'romeo@montague.example', xml: 'x', at: 1 })))
+    else await store.save(order.map((account) => row(account, { sessionId: `s${i}` })))
+  }))
+  const routes = [...(await store.lookup(accounts, HERE)).values()]
+  t.same(routes.map((route) => route.generation), accounts.map(() => 8))
+  t.equal(new Set(routes.map((route) => route.elsewhere[0]?.sessionId)).size, 1, 'one batch was last, for all of them')
+})
