@@ -48,7 +48,7 @@ export const makeRosters = (store: RosterStore, sessions: Sessions, members: Mem
 
   const inTurn = <T>(accounts: readonly string[], work: () => Promise<T>): Promise<T> => {
     const before = accounts.map((account) => changing.get(account))
-    const mine = Promise.allSettled(before).then(work)
+    const mine = Promise.allSettled(before.filter((p) => p !== undefined)).then(work)
     for (const account of accounts) changing.set(account, mine)
     const over = (): void => {
       for (const account of accounts) if (changing.get(account) === mine) changing.delete(account)

@@ -22,28 +22,16 @@ const asked = (account: Jid, wanted: string): Jid => {
 
 /** @param wanted the resource asked for; '' lets the server choose */
 export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wanted: string, lang: string): Promise<Session> => {
-  const { sessions, members, rows, settings } = host
-  let jid = wanted === '' ? madeHere(account) : asked(account, wanted)
-  // several, where connections bind the same one at once and the older are not gone yet
-  const others = sessions.of(account.bare).all.filter((s) => s.jid.resource === jid.resource)
-  const replaces = others.length > 0 && settings.resourceConflict === 'replace'
-  if (!replaces && sessions.of(account.bare).all.length >= settings.maxSessionsPerAccount) {
-    throw new StanzaError('resource-constraint', 'too many resources of this account are online') // §7.6.2.1
-  }
-  if (others.length > 0) {
-    // RFC 6120 §7.7.2.2 leaves the choice to us: by default the newer one wins, for the older is often a dead socket
-    if (settings.resourceConflict === 'reject') throw new StanzaError('conflict')
-    if (settings.resourceConflict === 'rename') jid = madeHere(account)
-    else for (const other of others) other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
-  }
+  const { members, rows } = host
+  const jid = wanted === '' ? madeHere(account) : asked(account, wanted)
   let member: Member
   try {
     member = await members.acquire(account.bare)
   } catch (error) {
     throw new StanzaError('resource-constraint', 'the account cannot be read now; try again later', { type: 'wait', cause: error })
   }
-  const session = makeSession(jid, randomBytes(16).toString('hex'), lang, outlet, member)
-  sessions.add(session)
+  const session = makeSession(claim(host, member, jid), randomBytes(16).toString('hex'), lang, outlet, member)
+  host.sessions.add(session)
   try {
     await rows.save(session, null, null)
   } catch (error) {
@@ -52,4 +40,22 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
   return session
+}
+
+/** The full JID that the session gets, which ends others of it or is another one. From here to the session's entry nothing may be waited for. */
+const claim = ({ sessions, members, settings }: Host, member: Member, jid: Jid): Jid => {
+  // several, where connections bind the same one at once and the older are not gone yet
+  const { all } = sessions.of(jid.bare)
+  const others = all.filter((s) => s.jid.resource === jid.resource)
+  const replaces = others.length > 0 && settings.resourceConflict === 'replace'
+  const refusal = !replaces && all.length >= settings.maxSessionsPerAccount
+    ? new StanzaError('resource-constraint', 'too many resources of this account are online') // §7.6.2.1
+    : others.length > 0 && settings.resourceConflict === 'reject' ? new StanzaError('conflict') : null
+  if (refusal !== null) {
+    members.release(member)
+    throw refusal
+  }
+  // RFC 6120 §7.7.2.2 leaves the choice to us: by default the newer one wins, for the older is often a dead socket
+  if (replaces) for (const other of others) other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
+  return others.length > 0 && !replaces ? madeHere(jid) : jid
 }

@@ -25,8 +25,10 @@ const conditionOf = (answer: Element): string => answer.getChild('error')?.getCh
 
 t.test('after log-in binding is offered as required, the session of RFC 3921 as optional', async (t) => {
   const { features } = await unbound(await shared)
-  t.same(features.getChildElements().map((e) => [e.name, e.attrs['xmlns'], e.getChildElements().map((c) => c.name)]),
+  t.same(features.getChildElements().slice(0, 2).map((e) => [e.name, e.attrs['xmlns'], e.getChildElements().map((c) => c.name)]),
     [['bind', BIND, ['required']], ['session', 'urn:ietf:params:xml:ns:xmpp-session', ['optional']]])
+  t.same(features.getChildElements().slice(2).map((e) => e.attrs['xmlns']).filter((ns) => /rosterver|pre-approval/.test(String(ns))),
+    ['urn:xmpp:features:rosterver', 'urn:xmpp:features:pre-approval'], 'and what the routes offer')
 })
 
 t.test('a resource made by the server is not to be guessed and another each time (§7.6)', async (t) => {

@@ -95,6 +95,7 @@ const fill = async (account: string): Promise<void> => {
   await setPrivate(db, account, 'urn:x', 'x', '<x xmlns="urn:x"/>', 999)
   await db.query('insert into roster (account, jid) values ($1, $2)', [account, 'romeo@montague.example'])
   await db.query('insert into blocked (account, jid) values ($1, $2)', [account, 'paris@capulet.example'])
+  await db.query("insert into vcard (account, xml, photo) values ($1, '<vCard/>', '')", [account])
   await db.query('insert into departure (account, at) values ($1, 1)', [account])
 }
 
