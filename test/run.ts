@@ -1,30 +1,20 @@
-// `npm test`: finds the tests in the source tree (so that stale files in dist do not run), runs their compiled forms with
-// tap, then the linter, and ends with one plain line "N passed, N failed". Counted are assertions, and each check as one.
+// `npm test`: finds the tests in the source tree (so that stale files in dist do not run), runs their compiled forms,
+// each with tap in a process of its own, then the linter, and ends with one plain line "N passed, N failed". Counted are assertions, and each check as one.
 //   npm test                             everything
-//   npm test -- test/base lib/x/y.ts     only the tests of these files or folders; options after `--` go to tap
+//   npm test -- test/base lib/x/y.ts     only the tests of these files or folders; options after `--` go to the tests
 // test/debian has a runner of its own: it needs clients that only CI has.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { Parser } from 'tap-parser'
+import type { FinalResults, Result } from 'tap-parser'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const NO_TESTS = ['test/run.ts', 'test/helpers/', 'test/bench/', 'test/data/', 'test/plays/data', 'test/debian/']
 const TIMEOUT = 120 // seconds for one file on a busy machine
 const NO_CLAIMS = 'no tests found' // tap's word for a file without an assertion
-
-interface Point {
-  readonly name: string
-  readonly fullname?: string
-  readonly level?: number
-  readonly ok?: boolean
-  readonly skip?: string | boolean
-  readonly todo?: string | boolean
-  readonly time?: number
-  readonly diag?: Record<string, unknown>
-}
 
 const tally = { passed: 0, failed: 0, skipped: 0 }
 const skips = new Map<string, string[]>()
@@ -40,7 +30,7 @@ const main = async (): Promise<void> => {
   const unbuilt = files.filter(file => !existsSync(compiled(file)))
   for (const file of unbuilt) fail(`${file}: not built, run npm run build`)
   const ready = files.filter(file => !unbuilt.includes(file))
-  if (ready.length > 0) await runTap(ready.map(compiled), options)
+  if (ready.length > 0) await runAll(ready.map(compiled), options)
   if (wanted.length === 0) lint()
   report()
 }
@@ -59,64 +49,65 @@ const sources = (folder: string): string[] =>
     return path.endsWith('.ts') && !path.endsWith('.d.ts') ? [path] : []
   }).toSorted()
 
-const runTap = async (files: readonly string[], options: readonly string[]): Promise<void> => {
-  const tap = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs')
-  const args = [
-    tap, 'run', '--disable-coverage', '--reporter=jsonstream', `--timeout=${TIMEOUT}`, `--jobs=${availableParallelism()}`, ...options, ...files,
-  ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<number | null>(done => child.on('close', code => done(code)))
-  const failedBefore: number[] = []
-  const running = new Set(files)
-  for await (const line of createInterface({ input: child.stdout })) {
-    const event = parse(line)
-    if (event === null) {
-      console.log(line) // what a test printed
-      continue
-    }
-    const [kind, point] = event
-    if (kind === 'start') failedBefore[point.level ?? 0] = tally.failed
-    else if (kind === 'pass') tally.passed++
-    else if (kind === 'fail') fail(describe(point))
-    else if (kind === 'skip' || kind === 'todo') skip(point)
-    else if (kind === 'end') {
-      if (point.skip === NO_CLAIMS) fail(`${point.name}: it claims nothing`)
-      else if (point.skip !== undefined) skip(point)
-      // a plan that does not fit, a crash: the test failed though none of its assertions did
-      if (point.ok === false && tally.failed === failedBefore[point.level ?? 0]) fail(describe(point))
-      if (point.level !== 1) continue
-      running.delete(point.name)
-      console.log(`${tally.failed > (failedBefore[1] ?? 0) ? 'FAILED' : 'ok    '} ${asTest(point.name)} ${fileTime(point)}`)
-    }
+/** As many files at once as there are cores; each in a process of its own, without the loaders of `tap run`, which compile what is compiled already. */
+const runAll = async (files: readonly string[], options: readonly string[]): Promise<void> => {
+  const waiting = [...files]
+  const worker = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await runFile(file, options)
   }
-  const code = await ended
-  for (const file of running) fail(`${asTest(file)}: it did not come to its end`)
-  if (code !== 0 && tally.failed === 0) fail(`tap ended with code ${code}`)
+  await Promise.all(Array.from({ length: availableParallelism() }, worker))
 }
 
-const fileTime = ({ diag, time }: Point): string => {
-  const ms = time ?? Number(diag?.['duration_ms'] ?? NaN)
-  return Number.isFinite(ms) ? `${(ms / 1000).toFixed(1)} s` : ''
-}
-
-const parse = (line: string): [string, Point] | null => {
-  if (!line.startsWith('["')) return null
-  try {
-    const event: unknown = JSON.parse(line)
-    return Array.isArray(event) && typeof event[0] === 'string' && typeof event[1] === 'object' ? (event as [string, Point]) : null
-  } catch {
-    return null
+const runFile = async (file: string, options: readonly string[]): Promise<void> => {
+  const name = asTest(file)
+  const began = performance.now()
+  const failedBefore = failures.length
+  let claims = 0
+  const parser = new Parser()
+  parser.on('pass', () => {
+    claims++
+    tally.passed++
+  })
+  parser.on('fail', (point) => {
+    claims++
+    fail(describe(file, point))
+  })
+  for (const kind of ['skip', 'todo'] as const) {
+    parser.on(kind, (point) => {
+      claims++
+      skip(file, point)
+    })
   }
+  parser.on('extra', (text) => process.stdout.write(text)) // what a test printed
+  const results = new Promise<FinalResults>((resolve) => parser.on('complete', resolve))
+  // tap gives up by itself and tells what it waited for; what does not even do that is ended
+  const child = spawn(process.execPath, ['--enable-source-maps', file, ...options], {
+    stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT) },
+  })
+  const deadline = setTimeout(() => child.kill('SIGKILL'), (TIMEOUT + 30) * 1000)
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    child.stdout.pipe(parser as unknown as NodeJS.WritableStream)
+    child.on('close', (...ended) => resolve(ended))
+  })
+  clearTimeout(deadline)
+  const { plan, failures: points } = await results
+  if (plan.skipAll && plan.comment !== NO_CLAIMS) skip(file, { name, skip: plan.comment })
+  else if (claims === 0 && code === 0) fail(`${name}: it claims nothing`)
+  // a plan that does not fit, a crash: the test failed though none of its assertions did
+  for (const { tapError } of points) if (tapError !== undefined && tapError !== null) fail(`${name}: ${String(tapError)}`)
+  if ((code !== 0 || signal !== null) && failures.length === failedBefore) fail(`${name}: it ended with ${signal ?? `code ${code}`}`)
+  console.log(`${failures.length > failedBefore ? 'FAILED' : 'ok    '} ${name} ${((performance.now() - began) / 1000).toFixed(1)} s`)
 }
 
 const NOISE = new Set(['at', 'stdio', 'cwd', 'command', 'args', 'externalID', 'file', 'tapCaught', 'compare', 'typeName'])
 
-const describe = ({ fullname, name, diag = {} }: Point): string => {
-  const at = diag['at'] as { fileName?: string; lineNumber?: number } | undefined
+const describe = (file: string, { fullname, name, diag }: Result): string => {
+  const details = diag as Record<string, unknown> | null ?? {}
+  const at = details['at'] as { fileName?: string; lineNumber?: number } | undefined
   const place = at?.fileName === undefined ? '' : `\n  at ${at.fileName}:${at.lineNumber ?? '?'}`
-  const details = Object.entries(diag).filter(([key]) => !NOISE.has(key)).map(([key, value]) =>
+  const lines = Object.entries(details).filter(([key]) => !NOISE.has(key)).map(([key, value]) =>
     `\n  ${key}: ${(typeof value === 'string' ? value : JSON.stringify(value)).trimEnd().replaceAll('\n', '\n    ')}`)
-  return `${fullname ?? name}${place}${details.join('')}`
+  return `${asTest(file)} > ${fullname || name}${place}${lines.join('')}`
 }
 
 const fail = (text: string): void => {
@@ -125,10 +116,10 @@ const fail = (text: string): void => {
   console.log(`\nFAILED ${text}\n`)
 }
 
-const skip = ({ fullname, name, skip: reason, todo }: Point): void => {
+const skip = (file: string, { fullname, name, skip: reason, todo }: Partial<Result>): void => {
   tally.skipped++
-  const given = typeof reason === 'string' ? reason : todo === undefined ? 'no reason given' : `to do: ${todo === true ? '' : todo}`
-  skips.set(given, [...(skips.get(given) ?? []), fullname ?? name])
+  const given = typeof reason === 'string' ? reason : todo === undefined || todo === false ? 'no reason given' : `to do: ${todo === true ? '' : todo}`
+  skips.set(given, [...(skips.get(given) ?? []), `${asTest(file)} > ${fullname ?? name}`])
 }
 
 const lint = (): void => {
