@@ -37,92 +37,114 @@ export const plainAddress = (address: string | undefined): string => (address ??
 
 export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
-export interface TcpLink extends Link {
+/** A class, not closures: a server has tens of thousands, and all must have one shape (closures with getters: one each). */
+export class TcpLink implements Link {
+  readonly kind = 'tcp'
+  readonly address: string
+  private readonly events: LinkEvents
+  private socket: Socket
+  private out = ''
+  private closed = false
+  private waiting: ((sent: boolean) => void)[] | null = null
+  private readonly data: (chunk: Buffer) => void
+  private readonly over: () => void
+
+  constructor(socket: Socket, events: LinkEvents) {
+    this.socket = socket
+    this.events = events
+    this.address = plainAddress(socket.remoteAddress)
+    this.data = (chunk) => this.events.data(chunk)
+    this.over = () => this.finish()
+    this.listen()
+  }
+
+  get encrypted(): boolean {
+    return this.socket instanceof TLSSocket
+  }
+
+  get tls(): TLSSocket | null {
+    return this.socket instanceof TLSSocket ? this.socket : null
+  }
+
+  send(octets: string): void {
+    if (this.closed) return
+    if (this.out === '') soon(this)
+    this.out += octets
+    waits(octets.length)
+  }
+
+  flush(): void {
+    if (this.out === '' || this.closed) return
+    const octets = this.out
+    this.out = ''
+    if (this.waiting === null) {
+      this.socket.write(octets, 'latin1')
+      return
+    }
+    const tellThem = this.waiting
+    this.waiting = null
+    this.socket.write(octets, 'latin1', (error) => {
+      for (const tell of tellThem) tell(error === null || error === undefined)
+    })
+  }
+
+  buffered(): number {
+    return this.out.length + this.socket.writableLength
+  }
+
+  flushed(): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.closed) resolve(false)
+      else if (this.out !== '') (this.waiting ??= []).push(resolve)
+      else if (this.socket.writableLength === 0) resolve(true)
+      else this.socket.write('', (error) => resolve(error === null || error === undefined))
+    })
+  }
+
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+
+  end(): void {
+    this.flush()
+    this.socket.end()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+    this.finish()
+  }
+
   /** The same connection inside TLS from now on (RFC 6120 §5.4.3.3). Call after what was queued has been sent. */
-  startTls(context: SecureContext): void
-}
-
-export const tcpLink = (first: Socket, events: LinkEvents): TcpLink => {
-  let socket = first
-  let out = ''
-  let closed = false
-  let waiting: ((sent: boolean) => void)[] | null = null
-
-  const over = (): void => {
-    if (closed) return
-    closed = true
-    out = ''
-    for (const tell of waiting ?? []) tell(false)
-    waiting = null
-    events.closed()
+  startTls(context: SecureContext): void {
+    this.flush()
+    const raw = this.socket
+    raw.removeListener('data', this.data)
+    raw.removeListener('close', this.over)
+    // XEP-0368 §3: the name of the protocol, where the client asks by ALPN
+    this.socket = new TLSSocket(raw, { isServer: true, secureContext: context, requestCert: false, ALPNProtocols: ['xmpp-client'] })
+    this.listen()
   }
-  const data = (chunk: Buffer): void => events.data(chunk)
-  const listen = (): void => {
-    socket.on('data', data)
-    socket.on('close', over)
+
+  private listen(): void {
+    this.socket.on('data', this.data)
+    this.socket.on('close', this.over)
     // 'close' follows; a reset is no event of its own for a stream
-    socket.on('error', () => {})
+    this.socket.on('error', nothing)
   }
-  const link: TcpLink & { flush(): void } = {
-    kind: 'tcp',
-    address: plainAddress(socket.remoteAddress),
-    get encrypted() {
-      return socket instanceof TLSSocket
-    },
-    get tls() {
-      return socket instanceof TLSSocket ? socket : null
-    },
-    send: (octets) => {
-      if (closed) return
-      if (out === '') soon(link)
-      out += octets
-      waits(octets.length)
-    },
-    flush: () => {
-      if (out === '' || closed) return
-      const octets = out
-      out = ''
-      if (waiting === null) {
-        socket.write(octets, 'latin1')
-        return
-      }
-      const tellThem = waiting
-      waiting = null
-      socket.write(octets, 'latin1', (error) => {
-        for (const tell of tellThem) tell(error === null || error === undefined)
-      })
-    },
-    buffered: () => out.length + socket.writableLength,
-    flushed: () => new Promise((resolve) => {
-      if (closed) resolve(false)
-      else if (out !== '') (waiting ??= []).push(resolve)
-      else if (socket.writableLength === 0) resolve(true)
-      else socket.write('', (error) => resolve(error === null || error === undefined))
-    }),
-    pause: () => {
-      socket.pause()
-    },
-    resume: () => {
-      socket.resume()
-    },
-    end: () => {
-      link.flush()
-      socket.end()
-    },
-    destroy: () => {
-      socket.destroy()
-      over()
-    },
-    startTls: (context) => {
-      link.flush()
-      const raw = socket
-      raw.removeListener('data', data)
-      raw.removeListener('close', over)
-      // XEP-0368 §3: the name of the protocol, where the client asks by ALPN
-      socket = new TLSSocket(raw, { isServer: true, secureContext: context, requestCert: false, ALPNProtocols: ['xmpp-client'] })
-      listen()
-    },
+
+  private finish(): void {
+    if (this.closed) return
+    this.closed = true
+    this.out = ''
+    for (const tell of this.waiting ?? []) tell(false)
+    this.waiting = null
+    this.events.closed()
   }
-  listen()
-  return link
 }
+
+const nothing = (): void => {}

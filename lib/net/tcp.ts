@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { UsageError } from '../base/errors.js'
 import { Connection } from './connection.js'
 import type { Host } from './host.js'
-import { plainAddress, tcpLink } from './link.js'
+import { plainAddress, TcpLink } from './link.js'
 
 export interface Listener {
   readonly port: number
@@ -39,7 +39,7 @@ const welcome = (host: Host, socket: Socket, tls = false): void => {
     socket.destroy()
     return
   }
-  const connection = new Connection(host, (events) => tcpLink(socket, events))
+  const connection = new Connection(host, (events) => new TcpLink(socket, events))
   host.connections.add(connection)
   if (tls) connection.secure(host.tls() as SecureContext)
 }
