@@ -1,4 +1,5 @@
 // `start`: take the data folder, start the server, say what runs, and stop in order when told to.
+import { isatty } from 'node:tty'
 import { notInEffect } from '../base/config.js'
 import type { Settings, Sources } from '../base/config.js'
 import { maskUrl } from '../base/setting.js'
@@ -8,7 +9,7 @@ import { controlServer } from './control.js'
 import { checkDemo, demoAccounts } from './demo.js'
 import type { Deps, Running, Surroundings } from './deps.js'
 
-/** Ends when the server has been stopped by SIGINT or SIGTERM. SIGHUP: the certificate is read again. */
+/** Ends when the server has been stopped by SIGINT or SIGTERM, or its terminal was closed. SIGHUP else: the certificate is read again. */
 export const start = async (settings: Settings, sources: Sources, deps: Deps, around: Surroundings): Promise<void> => {
   checkDemo(settings)
   const control = await controlServer({ data: settings.data })
@@ -56,11 +57,15 @@ const stopSignal = ({ stderr }: Surroundings): Promise<void> =>
     }
   })
 
-const untilStopped = async (stopped: Promise<void>, running: Running, { stderr }: Surroundings): Promise<void> => {
-  const reload = (): void => {
+const untilStopped = (stopped: Promise<void>, running: Running, { stdout, stderr }: Surroundings): Promise<void> => new Promise((done) => {
+  // the same signal says that a terminal was closed; then nobody is there any more to press Ctrl+C
+  const onTerminal = stdout.isTTY
+  const hungUp = (): void => {
+    if (onTerminal && !isatty(STDOUT)) return done()
     running.reload().catch((error: Error) => stderr.write(`the certificate could not be read again, the old one stays: ${error.message}\n`))
   }
-  process.on('SIGHUP', reload)
-  await stopped
-  process.off('SIGHUP', reload)
-}
+  process.on('SIGHUP', hungUp)
+  void stopped.then(done)
+})
+
+const STDOUT = 1
