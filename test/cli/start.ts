@@ -1,11 +1,13 @@
 // `start` as a process: banner, demo accounts, the door for other commands, and signals.
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
+import { ownerOf } from '../../lib/cli/control.js'
 import { depsWith, jidway, memory } from '../helpers/commands.js'
 
 const PROGRAM = fileURLToPath(new URL(`../helpers/command-line${extname(import.meta.url)}`, import.meta.url))
@@ -98,4 +100,29 @@ t.test('settings not in effect are named at the start', async t => {
   await server.until(/!! archive = off \(from JIDWAY_ARCHIVE\) is not in effect in this version/)
   server.child.kill('SIGTERM')
   await server.ended
+})
+
+t.test('SIGHUP reads the certificate again and the server goes on', async t => {
+  const server = start(t, ['--data', t.testdir({})])
+  await server.until(/Try it:[^]*$/)
+  server.child.kill('SIGHUP')
+  await server.until(/certificate read again/)
+  server.child.kill('SIGTERM')
+  t.same(await server.ended, { code: 0, signal: null })
+})
+
+t.test('a terminal that is closed stops the server in order', { skip: existsSync('/usr/bin/script') && process.platform === 'linux' ? false : 'needs script(1) of util-linux' }, async t => {
+  const data = t.testdir({})
+  const command = [process.execPath, ...process.execArgv, PROGRAM, 'start', '--data', data].map(word => `'${word}'`).join(' ')
+  const terminal = spawn('/usr/bin/script', ['-qfc', `exec ${command}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => terminal.kill('SIGKILL'))
+  let text = ''
+  for await (const part of terminal.stdout) if ((text += String(part)).includes('Try it:')) break
+  const { pid } = await ownerOf(data) as { pid: number }
+  t.teardown(() => { try { process.kill(pid, 'SIGKILL') } catch { /* it is over */ } })
+  terminal.kill('SIGKILL')
+  const end = Date.now() + 20_000
+  while (existsSync(`/proc/${pid}`) && Date.now() < end) await sleep(50)
+  t.notOk(existsSync(`/proc/${pid}`))
+  t.ok(existsSync(join(data, 'closed')), 'the server was closed, not just gone')
 })
