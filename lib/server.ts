@@ -194,6 +194,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     }),
   })
   const entrance = webSocketEntrance(host)
+  const httpLimits = { sockets: settings.maxUnauthenticated, socketsPerAddress: settings.maxUnauthenticatedPerAddress }
 
   const listeners: Listener[] = []
   let https: Awaited<ReturnType<typeof listenHttps>> | null = null
@@ -212,12 +213,12 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     ports.c2sTls = listener.port
   }
   if (settings.httpPort !== null) {
-    const listener = await listenHttp(app, entrance, settings.httpPort, address, log)
+    const listener = await listenHttp(app, entrance, httpLimits, settings.httpPort, address, log)
     listeners.push(listener)
     ports.http = listener.port
   }
   if (settings.httpsPort !== null && tls !== null) {
-    https = await listenHttps(app, entrance, settings.httpsPort, address, log, tlsOptions(tls))
+    https = await listenHttps(app, entrance, httpLimits, settings.httpsPort, address, log, tlsOptions(tls))
     listeners.push(https)
     ports.https = https.port
   }

@@ -85,6 +85,8 @@ export const webSocketEntrance = (host: Host): WebSocketEntrance => {
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
   })
   const refuse = (socket: Duplex, status: string): void => {
+    // HTTP sockets may be half open: one whose other end stays would be here for ever
+    socket.once('finish', () => socket.destroy())
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   }
   return {
