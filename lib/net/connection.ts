@@ -123,12 +123,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     if (this.phase === 'closing' || this.phase === 'over' || this.gone) return false
     const hold = this.session?.hold
     if (hold !== null && hold !== undefined && hold.take(octets, declared)) return true
-    if (this.link.buffered() + octets.length > this.host.settings.writeBufferBytes) {
-      // The reader is too slow. It cannot be told, its buffer is full; what it did not read is lost with the session
-      this.host.log.warn({ jid: this.session?.jid.full, bytes: this.link.buffered() }, 'connection closed: it does not read what it is sent')
-      this.drop()
-      return false
-    }
+    if (!this.hasRoom(octets)) return false
     if (this.host.tap !== null && this.session !== null) this.host.tap.saw('out', this.session, octets)
     this.link.send(octets, declared)
     return true
@@ -166,7 +161,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   }
 
   send(octets: string): void {
-    if (this.phase === 'closing' || this.phase === 'over') return
+    if (this.phase === 'closing' || this.phase === 'over' || !this.hasRoom(octets)) return
     this.link.send(octets, false)
   }
 
@@ -213,6 +208,14 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   }
 
   // The rest
+
+  private hasRoom(octets: string): boolean {
+    if (this.link.buffered() + octets.length <= this.host.settings.writeBufferBytes) return true
+    // The reader is too slow. It cannot be told, its buffer is full; what it did not read is lost with the session
+    this.host.log.warn({ jid: this.session?.jid.full, bytes: this.link.buffered() }, 'connection closed: it does not read what it is sent')
+    this.drop()
+    return false
+  }
 
   /** True: the test that this server runs in wants the stanza refused. */
   private tapped(tap: Tap, session: Session, stanza: Stanza): boolean {

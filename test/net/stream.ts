@@ -281,3 +281,25 @@ t.test('a stream may come in single bytes and in one piece with everything behin
   await new Promise((resolve) => burst.socket.once('close', resolve))
   t.match(got, /<success .*<stream:stream .*<iq type='result' id='b'.*<\/stream:stream>$/s)
 })
+
+t.test('what is answered outside of stanzas is bounded too: who asks and never reads is closed', async (t) => {
+  const server = await testServer(t, { writeBufferBytes: 65_536 })
+  const bound = await server.login('romeo')
+  const unbound = await server.client()
+  await unbound.open()
+  await plainOutcome(unbound, 'juliet', 'juliet')
+  await unbound.open()
+  for (const [client, asked] of [[bound, '<enable xmlns=\'urn:xmpp:sm:3\'/>'], [unbound, '<resume xmlns=\'urn:xmpp:sm:3\' previd=\'x\' h=\'0\'/>']] as const) {
+    client.socket.pause()
+    let over = false
+    client.socket.once('error', () => (over = true)).once('close', () => (over = true))
+    const many = asked.repeat(1000)
+    // the kernel's buffers on both sides take some megabytes first
+    for (let i = 0; i < 2000 && !over; i++) {
+      client.send(many)
+      while (client.socket.writableLength > 1_000_000 && !over) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    t.ok(over, asked)
+  }
+  t.ok(server.logged.some((line) => /does not read/.test(line.msg)))
+})
