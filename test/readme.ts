@@ -5,8 +5,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { settingsTable } from '../lib/base/config.js'
 import { VERSION } from '../lib/base/version.js'
+import { addAccounts } from '../lib/store/accounts.js'
+import { deriveCredentials } from '../lib/wire/scram-keys.js'
 import { ROUTES } from '../routes/index.js'
 import { ROOT } from './helpers/root.js'
+import { testServer } from './helpers/server.js'
 
 /** What is built elsewhere than in a route, and where. */
 const ELSEWHERE: readonly [string, string, string][] = [
@@ -62,4 +65,30 @@ t.test('every command that README names is in --help', async (t) => {
   const help = (...args: string[]): string => spawnSync(process.execPath, [join(ROOT, 'dist/routes/main.js'), ...args, '--help'], { encoding: 'utf8' }).stdout
   for (const command of ['start', 'user', 'doctor', 'config']) t.match(help(), new RegExp(`^  ${command}\\b`, 'm'))
   for (const command of ['add', 'passwd', 'del', 'list', 'import']) t.match(help('user'), new RegExp(`^  ${command}\\b`, 'm'))
+})
+
+t.test('the session over raw TCP works as it stands there, line by line', async (t) => {
+  const [, user = '', password = ''] = /user add (\S+) --password (\S+)\n/.exec(readme) ?? []
+  const lines = /```xml\n([^]*?)```/.exec(readme)?.[1]?.trim().split('\n') ?? []
+  t.equal(lines.length, 7)
+  const server = await testServer(t, { insecureLoopback: false })
+  await addAccounts(server.db, [{ account: user, credentials: await deriveCredentials(password, 4096) }])
+  const bot = await server.client()
+  await bot.open() // this and STARTTLS is what `openssl s_client -starttls xmpp` does
+  await bot.startTls({ ca: readFileSync(server.ca) })
+  const answers = ['stream:features', 'success', 'stream:features', 'iq', null, null, null]
+  for (const [i, line] of lines.entries()) {
+    if (line.startsWith('<stream:stream')) bot.restart()
+    bot.send(`${line}\n`)
+    const answer = answers[i]
+    if (typeof answer === 'string') t.not((await bot.next((e) => e.name === answer)).attrs['type'], 'error', line)
+  }
+  await bot.ended
+  t.notOk(bot.elements.some((e) => e.name === 'stream:error'))
+  const romeo = await server.client()
+  await romeo.open()
+  await romeo.startTls({ ca: readFileSync(server.ca) })
+  await romeo.login('romeo', 'romeo')
+  romeo.send('<presence/>')
+  t.equal((await romeo.next((e) => e.name === 'message')).getChildText('body'), 'Neither, fair saint')
 })

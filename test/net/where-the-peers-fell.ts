@@ -107,6 +107,7 @@ t.test('identity: forged <stanza-id/> and <delay/> are removed in every spelling
     ...['juliet@localhost', 'JULIET@LocalHost', 'romeo@localhost', 'localhost', 'LOCALHOST', 'jul&#105;et@localhost', ' juliet@localhost ', 'juliet@localhost/balcony']
       .map((by) => `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}' id='f'/>`),
     '<x:stanza-id xmlns:x="urn:xmpp:sid:0" by="juliet@localhost" id="f"/>',
+    ...['juliet@localhost.', '\uff4auliet@localhost', 'romeo@LOCALHOST/orchard', 'localhost.'].map((by) => `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}' id='f'/>`),
     '<stanza-id id="f" by = "juliet@localhost"\n xmlns="urn:xmpp:sid:0"></stanza-id>',
     '<stanza-id xmlns=\'urn:xmpp:&#115;id:0\' by=\'juliet@localhost\' id=\'f\'/>',
     ...['localhost', 'LocalHost', 'local&#x68;ost'].map((from) => `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='2002-09-10T23:08:25Z'/>`),
@@ -114,6 +115,8 @@ t.test('identity: forged <stanza-id/> and <delay/> are removed in every spelling
   ]
   const honest = '<stanza-id xmlns=\'urn:xmpp:sid:0\' by=\'room@conference.example.org\' id=\'h\'/><delay xmlns=\'urn:xmpp:delay\' from=\'example.org\' stamp=\'2002-09-10T23:08:25Z\'/>' +
     '<stanza-id xmlns=\'urn:other\' by=\'juliet@localhost\' id=\'h\'/>'
+  romeo.send(`<message xmlns:s='urn:xmpp:sid:0' to='juliet@localhost' type='chat'><s:stanza-id by='juliet@localhost' id='f'/><body>1</body><s:stanza-id by='a@example.org' id='h'/></message>`)
+  t.same((await juliet.next((e) => e.name === 'message')).getChildElements().map((e) => e.attrs['id'] ?? e.name), ['body', 'h'], 'with a prefix of the stanza')
   for (const forgery of [...forged, forged.join('')]) {
     romeo.send(`<message to='juliet@localhost' type='chat'>${forgery}<body>1</body>${honest}${forgery}</message>`)
     const got = await juliet.next((e) => e.name === 'message')
