@@ -2,6 +2,7 @@
 // One presence to a thousand contacts is one piece of octets, cut once where each receiver's address goes in.
 import { StanzaError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
+import { NS } from '../base/namespaces.js'
 import { ownCopy } from '../base/octets.js'
 import { stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
@@ -45,7 +46,7 @@ export interface PresenceParts {
 
 /** RFC 6121 §4.7.2.3: an integer from -128 to 127; 0 where there is none. */
 const priorityOf = (stanza: Stanza): number => {
-  const child = stanza.children.find((c) => c.name === 'priority')
+  const child = stanza.children.find((c) => c.ns === NS.client && c.name === 'priority')
   if (child === undefined) return 0
   const text = treeOf(stanza.xml.slice(child.start, child.end)).getText().trim()
   const value = Number(text)

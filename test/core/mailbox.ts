@@ -165,6 +165,7 @@ t.test('presence rows: what is written is the row of the session', async (t) => 
   t.match(row, { account: JULIET, resource: 'balcony', priority: 7, node: 'here', epoch: 1, presence: /<show>away/ })
   await core.from(juliet, '<presence type=\'unavailable\'/>')
   t.match(store.rows.get(`${JULIET}/balcony`), { priority: null, presence: null })
+  t.not(await core.from(juliet, '<presence><priority xmlns=\'urn:x\'>high</priority></presence>'), 'refused', 'another\'s priority is none')
   for (const bad of ['128', '-129', 'x', '1.5']) t.equal(await core.from(juliet, `<presence><priority>${bad}</priority></presence>`), 'refused', bad)
 })
 
