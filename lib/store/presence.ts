@@ -3,29 +3,38 @@
 import { toOctets, toText } from '../base/octets.js'
 import type { Db, Location, PresenceStore, Route, SessionRow } from '../core/ports.js'
 
-/** Raise the generation of each account once, and lock it. Accounts that are gone are absent from the answer. */
-const raise = async (db: Db, accounts: readonly string[]): Promise<ReadonlyMap<string, number>> => {
-  const sorted = [...new Set(accounts)].sort()
-  await db.query('select 1 from account where account = any($1) order by account for update', [sorted])
-  const rows = await db.query<{ account: string; generation: number }>(
-    'update account set generation = generation + 1 where account = any($1) and deleted is null returning account, generation', [sorted])
-  return new Map(rows.map((row) => [row.account, row.generation]))
+/**
+ * The accounts of the batch ($1), locked in order and their generations raised once; what the statement does to the rows
+ * joins `locked`, so that it comes after. One statement, for a log-in pays for each round trip and each flush.
+ */
+const RAISED = `
+  with locked as (select account from account where account = any($1) order by account for update),
+  raised as (update account a set generation = generation + 1 from locked l where a.account = l.account and a.deleted is null
+    returning a.account, a.generation),`
+
+interface Raised {
+  account: string
+  generation: number
 }
 
-const save = (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>> => db.transaction(async (tx) => {
-  const generations = await raise(tx, rows.map((r) => r.account))
+const generationsOf = (rows: readonly Raised[]): ReadonlyMap<string, number> => new Map(rows.map((row) => [row.account, row.generation]))
+const accountsOf = (rows: readonly SessionRow[]): string[] => [...new Set(rows.map((r) => r.account))]
+
+const save = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>> => {
   // of two sessions of one full JID in a batch the later one stays
-  const last = [...new Map(rows.map((r) => [`${r.account}/${r.resource}`, r])).values()].filter((r) => generations.has(r.account))
-  await tx.query(`
-    insert into presence (account, resource, session_id, incarnation, node, epoch, priority, presence)
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::text[])
-    on conflict (account, resource) do update set session_id = excluded.session_id, incarnation = excluded.incarnation,
-      node = excluded.node, epoch = excluded.epoch, priority = excluded.priority, presence = excluded.presence, state = 'live'`, [
-    last.map((r) => r.account), last.map((r) => r.resource), last.map((r) => r.sessionId), last.map((r) => r.incarnation),
+  const last = [...new Map(rows.map((r) => [`${r.account}/${r.resource}`, r])).values()]
+  return generationsOf(await db.query<Raised>(`${RAISED}
+    written as (
+      insert into presence (account, resource, session_id, incarnation, node, epoch, priority, presence)
+      select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[])
+        as r (account, resource, session_id, incarnation, node, epoch, priority, presence) using (account)
+      on conflict (account, resource) do update set session_id = excluded.session_id, incarnation = excluded.incarnation,
+        node = excluded.node, epoch = excluded.epoch, priority = excluded.priority, presence = excluded.presence, state = 'live')
+    select account, generation from raised`, [
+    accountsOf(last), last.map((r) => r.account), last.map((r) => r.resource), last.map((r) => r.sessionId), last.map((r) => r.incarnation),
     last.map((r) => r.node), last.map((r) => r.epoch), last.map((r) => r.priority), last.map((r) => (r.presence === null ? null : toText(r.presence))),
-  ])
-  return generations
-})
+  ]))
+}
 
 const update = async (db: Db, rows: readonly SessionRow[]): Promise<void> => {
   await db.query(`
@@ -37,15 +46,14 @@ const update = async (db: Db, rows: readonly SessionRow[]): Promise<void> => {
   ])
 }
 
-const remove = (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>> => db.transaction(async (tx) => {
-  const generations = await raise(tx, rows.map((r) => r.account))
-  await tx.query(`
-    delete from presence p using unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) as g (account, resource, session_id, node, epoch)
-    where p.account = g.account and p.resource = g.resource and p.session_id = g.session_id and p.node = g.node and p.epoch = g.epoch`, [
-    rows.map((r) => r.account), rows.map((r) => r.resource), rows.map((r) => r.sessionId), rows.map((r) => r.node), rows.map((r) => r.epoch),
-  ])
-  return generations
-})
+const remove = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>> => generationsOf(await db.query<Raised>(`${RAISED}
+  gone as (
+    delete from presence p using locked l join unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+      as g (account, resource, session_id, node, epoch) using (account)
+    where p.account = l.account and p.resource = g.resource and p.session_id = g.session_id and p.node = g.node and p.epoch = g.epoch)
+  select account, generation from raised`, [
+  accountsOf(rows), rows.map((r) => r.account), rows.map((r) => r.resource), rows.map((r) => r.sessionId), rows.map((r) => r.node), rows.map((r) => r.epoch),
+]))
 
 interface LookupRow {
   account: string
