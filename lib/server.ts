@@ -21,7 +21,7 @@ import { listenHttp, listenHttps } from './net/http.js'
 import { listenTcp, listenTls } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
 import { WEBSOCKET_PATH, webSocketEntrance } from './net/websocket.js'
-import { credentialsOf, deleteAccount } from './store/accounts.js'
+import { commonIterations, credentialsOf, deleteAccount } from './store/accounts.js'
 import { blockStore } from './store/blocking.js'
 import type { Database } from './store/db.js'
 import { departureStore } from './store/departure.js'
@@ -133,9 +133,10 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   }, clock)
   let time = clock.monotonic()
   const connections = new Set<Guest>()
+  const strangers = new Set<Guest>()
   const limits = { depth: settings.maxDepth, attributes: settings.maxAttributes, children: settings.maxChildren }
   const host: Host = {
-    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, connections, jid,
+    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, connections, strangers, jid,
     time: () => time,
     limits: {
       unauthenticated: { ...limits, bytes: settings.maxStanzaBytesUnauthenticated, depth: Math.min(16, limits.depth), attributes: Math.min(64, limits.attributes) },
@@ -146,6 +147,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     tls: () => context,
     credentials: (domain) => (username) => credentialsOf(db, makeJid(username, domain).bare),
     decoySecret: await secret(db, 'decoy'),
+    decoyIterations: await commonIterations(db) ?? settings.pbkdf2Iterations,
     sameAddress: (text, own) => {
       const parsed: Jid | null = jid(text)
       return parsed !== null && (parsed.full === own.full || parsed.full === own.bare)

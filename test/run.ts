@@ -61,8 +61,12 @@ const runAll = async (files: readonly string[], options: readonly string[]): Pro
 const runFile = async (file: string, options: readonly string[]): Promise<void> => {
   const name = asTest(file)
   const began = performance.now()
-  const failedBefore = failures.length
   let claims = 0
+  let failed = false
+  const failHere = (text: string): void => {
+    failed = true
+    fail(text)
+  }
   const parser = new Parser()
   parser.on('pass', () => {
     claims++
@@ -70,7 +74,7 @@ const runFile = async (file: string, options: readonly string[]): Promise<void> 
   })
   parser.on('fail', (point) => {
     claims++
-    fail(describe(file, point))
+    failHere(describe(file, point))
   })
   for (const kind of ['skip', 'todo'] as const) {
     parser.on(kind, (point) => {
@@ -92,11 +96,11 @@ const runFile = async (file: string, options: readonly string[]): Promise<void> 
   clearTimeout(deadline)
   const { plan, failures: points } = await results
   if (plan.skipAll && plan.comment !== NO_CLAIMS) skip(file, { name, skip: plan.comment })
-  else if (claims === 0 && code === 0) fail(`${name}: it claims nothing`)
+  else if (claims === 0 && code === 0) failHere(`${name}: it claims nothing`)
   // a plan that does not fit, a crash: the test failed though none of its assertions did
-  for (const { tapError } of points) if (tapError !== undefined && tapError !== null) fail(`${name}: ${String(tapError)}`)
-  if ((code !== 0 || signal !== null) && failures.length === failedBefore) fail(`${name}: it ended with ${signal ?? `code ${code}`}`)
-  console.log(`${failures.length > failedBefore ? 'FAILED' : 'ok    '} ${name} ${((performance.now() - began) / 1000).toFixed(1)} s`)
+  for (const { tapError } of points) if (tapError !== undefined && tapError !== null) failHere(`${name}: ${String(tapError)}`)
+  if ((code !== 0 || signal !== null) && !failed) failHere(`${name}: it ended with ${signal ?? `code ${code}`}`)
+  console.log(`${failed ? 'FAILED' : 'ok    '} ${name} ${((performance.now() - began) / 1000).toFixed(1)} s`)
 }
 
 const NOISE = new Set(['at', 'stdio', 'cwd', 'command', 'args', 'externalID', 'file', 'tapCaught', 'compare', 'typeName'])

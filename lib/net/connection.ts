@@ -194,6 +194,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     this.authenticated = true
     this.framer.setLimits(this.host.limits.authenticated)
     this.host.gate.authenticated(this.link.address)
+    this.host.strangers.delete(this)
   }
 
   bind(session: Session): void {
@@ -326,6 +327,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     this.leave()
     this.host.gate.closed(this.link.address, this.authenticated)
     this.host.connections.delete(this)
+    this.host.strangers.delete(this)
   }
 
   /** Called about once a second: deadlines and silent peers. */

@@ -23,6 +23,8 @@ export interface Gate {
   /** A guess was wrong (or right). */
   failed(address: string, account: string): void
   succeeded(address: string, account: string): void
+  /** No stranger more can come: all places in all are taken. */
+  readonly isFull: boolean
   readonly unauthenticated: number
   readonly connections: number
 }
@@ -84,6 +86,9 @@ export const makeGate = (options: GateOptions, clock: Clock): Gate => {
     succeeded: (_address, account) => {
       // the address keeps its record: one good account must not pay for guessing at others
       accounts.delete(account)
+    },
+    get isFull() {
+      return unauthenticated >= options.unauthenticated
     },
     get unauthenticated() {
       return unauthenticated

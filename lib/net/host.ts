@@ -52,11 +52,15 @@ export interface Host {
   readonly members: Members
   readonly rows: PresenceRows
   readonly connections: Set<Guest>
+  /** Of these, who has not logged in, in the order in which they came. */
+  readonly strangers: Set<Guest>
   /** The current certificate; null without TLS. Another one after SIGHUP. */
   readonly tls: () => SecureContext | null
   /** Credentials of a local part of a domain. */
   readonly credentials: (domain: string) => SaslLookup
   readonly decoySecret: Buffer
+  /** What unknown names seem to have: as most accounts do, also after the setting has been changed. */
+  readonly decoyIterations: number
   readonly jid: (text: string) => Jid | null
   /** The address, differently written, is the session's full or bare JID. */
   readonly sameAddress: (text: string, jid: Jid) => boolean
@@ -71,4 +75,20 @@ export interface Host {
   /** null in every server but those of tests. */
   readonly tap: Tap | null
   readonly ping: (outlet: Outlet, jid: Jid) => void
+}
+
+/**
+ * May a connection from this address stay? Where all places for strangers are taken, the one who has had his for longest
+ * loses it: else a few addresses that only sit there would lock everybody out.
+ */
+export const admit = ({ gate, strangers }: Host, address: string): boolean => {
+  const [oldest] = strangers
+  if (gate.isFull && oldest !== undefined) oldest.drop()
+  return gate.arrive(address)
+}
+
+/** It was let in. */
+export const enter = ({ connections, strangers }: Host, guest: Guest): void => {
+  connections.add(guest)
+  strangers.add(guest)
 }

@@ -113,7 +113,7 @@ const saslContext = ({ link, host }: Negotiating, login: Login): SaslContext => 
     channelBinding: host.settings.channelBinding,
     encrypted: true,
     decoySecret: host.decoySecret,
-    iterations: host.settings.pbkdf2Iterations,
+    iterations: host.decoyIterations,
     domain,
   }
 }

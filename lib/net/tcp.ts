@@ -5,6 +5,7 @@ import type { SecureContext } from 'node:tls'
 import type { Logger } from 'pino'
 import { UsageError } from '../base/errors.js'
 import { Connection } from './connection.js'
+import { admit, enter } from './host.js'
 import type { Host } from './host.js'
 import { plainAddress, TcpLink } from './link.js'
 
@@ -35,12 +36,12 @@ export const listen = (server: Server, port: number, host: string, what: string,
 /** Take a socket in, if the gate lets it. */
 const welcome = (host: Host, socket: Socket, tls = false): void => {
   socket.setNoDelay(true)
-  if (!host.gate.arrive(plainAddress(socket.remoteAddress))) {
+  if (!admit(host, plainAddress(socket.remoteAddress))) {
     socket.destroy()
     return
   }
   const connection = new Connection(host, (events) => new TcpLink(socket, events))
-  host.connections.add(connection)
+  enter(host, connection)
   if (tls) connection.secure(host.tls() as SecureContext)
 }
 

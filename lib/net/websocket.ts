@@ -5,6 +5,7 @@ import { TLSSocket } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import { NS } from '../base/namespaces.js'
 import { Connection } from './connection.js'
+import { admit, enter } from './host.js'
 import type { Host } from './host.js'
 import { plainAddress } from './link.js'
 import type { Link, LinkEvents } from './link.js'
@@ -97,14 +98,14 @@ export const webSocketEntrance = (host: Host): WebSocketEntrance => {
       const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',').map((p) => p.trim())
       if (!offered.includes(PROTOCOL)) return refuse(socket, '400 Bad Request')
       const address = plainAddress(request.socket.remoteAddress)
-      if (!host.gate.arrive(address)) return refuse(socket, '503 Service Unavailable')
+      if (!admit(host, address)) return refuse(socket, '503 Service Unavailable')
       let welcomed = false
       socket.once('close', () => {
         if (!welcomed) host.gate.closed(address, false)
       })
       server.handleUpgrade(request, socket, head, (ws) => {
         welcomed = true
-        host.connections.add(new Connection(host, (events) => websocketLink(ws, address, request.socket instanceof TLSSocket, events)))
+        enter(host, new Connection(host, (events) => websocketLink(ws, address, request.socket instanceof TLSSocket, events)))
       })
     },
   }

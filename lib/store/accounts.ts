@@ -86,6 +86,13 @@ export const credentialsOf = async (db: Db, account: string): Promise<readonly C
     ({ mechanism, iterations, salt: bytes(salt), storedKey: bytes(storedKey), serverKey: bytes(serverKey) }))
 }
 
+/** Iterations of most keys, by a sample of them; undefined: there are none. */
+export const commonIterations = async (db: Db): Promise<number | undefined> => {
+  const [row] = await db.query<{ iterations: number }>(`
+    select iterations from (select iterations from credential limit 10000) sample group by iterations order by count(*) desc, iterations limit 1`)
+  return row?.iterations
+}
+
 export const accountStore = (db: Db): AccountStore => ({
   existing: async (accounts) => {
     const rows = await db.query<{ account: string }>('select account from account where account = any($1) and deleted is null', [accounts])

@@ -9,7 +9,7 @@ import { rawClient } from '../helpers/client.js'
 import type { RawClient } from '../helpers/client.js'
 import { ENGINE, SERVER_URL, testDatabase, testFolder } from '../helpers/database.js'
 import { base64, plain, plainOutcome, scramOutcome } from '../helpers/scram.js'
-import { testServer } from '../helpers/server.js'
+import { addUsers, testServer } from '../helpers/server.js'
 import type { TestServer } from '../helpers/server.js'
 
 const opened = async (server: TestServer): Promise<RawClient> => {
@@ -17,6 +17,17 @@ const opened = async (server: TestServer): Promise<RawClient> => {
   await client.open()
   return client
 }
+
+t.test('after the setting of iterations was changed an unknown name still looks like most known ones', async (t) => {
+  const db = await testDatabase(t)
+  await addUsers(db, ['romeo', 'juliet']) // 4,096 iterations
+  const server = await testServer(t, { pbkdf2Iterations: 20_000 }, { db, users: [] })
+  for (const name of ['romeo', 'nobody']) {
+    const client = await opened(server)
+    t.equal((await scramOutcome(client, 'SCRAM-SHA-256', name, 'wrong')).iterations, 4096, name)
+    client.destroy()
+  }
+})
 
 t.test('an unknown name sees what a known one sees, step for step, with a salt that stays, also when the server starts again', async (t) => {
   const seen = async (server: TestServer, name: string): Promise<{ outcome: string; salt: string; iterations: number }> => {

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { rawClient } from '../helpers/client.js'
 import { testServer } from '../helpers/server.js'
 
 const HELPER = fileURLToPath(new URL('../helpers/idle-sockets.js', import.meta.url))
@@ -35,4 +36,14 @@ t.test(`${SOCKETS} sockets that never authenticate: others are served, all of th
   for (let i = 0; i < 200 && server.gate.connections > 2; i++) await new Promise((resolve) => setTimeout(resolve, 50))
   t.same([server.gate.connections, server.gate.unauthenticated], [2, 0])
   await romeo.presence()
+})
+
+t.test('where all places for strangers are taken, a newcomer gets the place of the one who has had his for longest', async (t) => {
+  const server = await testServer(t, { maxUnauthenticated: 10 })
+  const idle = await Promise.all(Array.from({ length: 10 }, () => rawClient(server.c2s, { localAddress: '127.0.0.2' })))
+  const romeo = await server.login('romeo')
+  await romeo.presence()
+  await Promise.any(idle.map((client) => client.ended))
+  t.equal(server.gate.unauthenticated, 9, 'one of them had to go; who has logged in is none of them')
+  for (const client of idle) client.destroy()
 })
