@@ -48,7 +48,7 @@ export const compile = (routes: readonly Route[]): Dispatch => {
     for (const nonza of route.nonzas ?? []) once(nonzas, `${nonza.ns} ${nonza.name}`, nonza)
     for (const iq of route.strangers ?? []) once(strangers, `${iq.type} ${iq.ns} ${iq.name}`, iq)
     for (const iq of route.iq ?? []) {
-      for (const to of iq.to === 'either' ? ['server', 'account'] : [iq.to]) {
+      for (const to of iq.to === 'either' ? ['server', 'account'] : [iq.to === 'server' ? 'server' : 'account']) {
         once(answers, `${iq.type} ${to} ${iq.ns} ${iq.name}`, iq)
       }
     }

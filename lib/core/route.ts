@@ -76,8 +76,12 @@ export interface Request {
 
 export interface IqAnswer {
   readonly type: 'get' | 'set'
-  /** server: a domain of ours. account: the sender's own account; another's is refused before the handler (design.md §6). */
-  readonly to: 'server' | 'account' | 'either'
+  /**
+   * server: a domain of ours. account: the sender's own account; another's is refused before the handler (design.md §6).
+   * either: both of these. anyone: an account, the sender's own or another's, `request.to`, which need not exist: what the
+   * handler refuses to strangers it refuses alike for an account that is not there.
+   */
+  readonly to: 'server' | 'account' | 'either' | 'anyone'
   readonly ns: string
   readonly name: string
   /** Return the payload; nothing makes an empty result; throw StanzaError to refuse. */

@@ -225,7 +225,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     if (sender === null) return ignored('RFC 6120 §8.3.1')
     const handler = dispatch.answer(stanza.type, child.ns, child.name, to.local === '' ? 'server' : 'account')
     // design.md §6: a request to another account is answered for that account, never applied to the sender's own
-    if (handler === undefined || (to.local !== '' && to.bare !== sender.account)) throw new StanzaError('service-unavailable')
+    if (handler === undefined || (to.local !== '' && to.bare !== sender.account && handler.to !== 'anyone')) throw new StanzaError('service-unavailable')
     const payload = treeOf(stanza.xml).getChildElements()[0]
     if (payload === undefined) throw new StanzaError('bad-request')
     const request: Request = { stanza, from, to, session: sender, payload }

@@ -151,6 +151,15 @@ t.test('a request to another\'s account never changes one\'s own', async (t) => 
   t.equal(called, 3, 'one\'s own account, named or not')
 })
 
+t.test('a request that anyone may make of an account says which one it is for', async (t) => {
+  const asked: string[] = []
+  const { core, romeo } = setUp([{ name: 'odd', spec: 'test', iq: [{ type: 'get', to: 'anyone', ns: 'urn:odd', name: 'odd', answer: ({ to }) => void asked.push(to.bare) }] }])
+  for (const to of ['', ' to=\'romeo@localhost\'', ` to='${JULIET}'`, ' to=\'nobody@localhost\'']) await core.from(romeo, `<iq type='get' id='1'${to}><odd xmlns='urn:odd'/></iq>`)
+  t.same(asked, ['romeo@localhost', 'romeo@localhost', JULIET, 'nobody@localhost'])
+  await core.from(romeo, '<iq type=\'get\' id=\'1\' to=\'localhost\'><odd xmlns=\'urn:odd\'/></iq>')
+  t.equal(condition(romeo.got.pop()), 'service-unavailable', 'a server is no account')
+})
+
 t.test('the sender is stamped, whatever it wrote', async (t) => {
   const { core } = setUp()
   const romeo = core.session('romeo@localhost/<&"\'>', 0, 'it')
