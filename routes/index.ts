@@ -1,6 +1,7 @@
 // The features of this server. Deleting a line leaves a working server without it; within a step of the hot path the
 // order is the order here.
 import type { Route } from '../lib/core/route.js'
+import { blocking } from './blocking.js'
 import { carbons } from './carbons.js'
 import { clientState } from './client-state.js'
 import { delay } from './delay.js'
@@ -18,6 +19,7 @@ import { version } from './version.js'
 export const ROUTES: readonly Route[] = [
   session, disco, ping, version, time,
   roster, privateXml,
+  blocking, // before what changes or copies a stanza
   stanzaId, delay,
   carbons, // behind what refuses or cleans a message: what is copied is what goes out
   clientState,

@@ -54,6 +54,7 @@ export const GROUPS = {
     offline_max_per_sender: row(int('count', 1, 1_000_000), 1000, 'of these, by one sender, so that no stranger fills a mailbox'),
     offline_page: row(int('count', 1, 10_000), 100, 'waiting messages read from the database at once'),
     roster_max_items: row(int('count', 1, 1_000_000), 5000, 'contacts of one account'),
+    blocklist_max_items: row(int('count', 1, 1_000_000), 5000, 'addresses blocked by one account (XEP-0191)'),
     private_max_bytes: row(int('bytes', 1024, 16 * MIB), 256 * 1024, 'private XML storage of one account (XEP-0049)'),
     pbkdf2_iterations: row(int('count', 4096, 10_000_000), 10_000, 'work to test one password; counts when a password is set (RFC 5802 §5.1)'),
   },

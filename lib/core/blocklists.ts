@@ -1,19 +1,27 @@
 // Whom accounts block (XEP-0191). The list of an account with sessions here is its member's, so that a stanza
 // between two of them pays one comparison; other lists are read when needed, in batches, and remembered for a while.
 import { LRUCache } from 'lru-cache'
+import { StanzaError } from '../base/errors.js'
 import { makeBatcher } from './batcher.js'
 import { makeBlocklist } from './blocklist.js'
 import type { Blocklist } from './blocklist.js'
+import { makeInTurn } from './in-turn.js'
 import type { Members } from './members.js'
 import type { BlockStore } from './ports.js'
 
 export interface Blocklists {
-  /** null: it blocks nobody. A promise where the store must be asked. Rejects where it does not answer. */
+  /** null: it blocks nobody. A promise where the store must be asked. Rejects with a StanzaError (wait) where it does not answer. */
   of(account: string): Blocklist | null | Promise<Blocklist | null>
-  /** @returns null when the list would grow longer than `most` */
-  add(account: string, jids: readonly string[], most: number): Promise<readonly string[] | null>
+  /** False: the list would grow longer than `most`, and is left as it is. */
+  add(account: string, jids: readonly string[], most: number): Promise<boolean>
   /** @param jids null: all */
   remove(account: string, jids: readonly string[] | null): Promise<void>
+}
+
+/** An account's list before and after a change. */
+export interface BlockChange {
+  readonly before: Blocklist | null
+  readonly after: Blocklist | null
 }
 
 /** Lists remembered of accounts without sessions here. */
@@ -21,7 +29,8 @@ const REMEMBERED = 20_000
 /** ms; another node may change a list that is remembered here. */
 const FOR = 60_000
 
-export const makeBlocklists = (members: Members, store: BlockStore): Blocklists => {
+/** @param changed what follows from a change, before the next one of the account */
+export const makeBlocklists = (members: Members, store: BlockStore, changed: (account: string, change: BlockChange) => void): Blocklists => {
   const remembered = new LRUCache<string, { readonly list: Blocklist | null }>({ max: REMEMBERED, ttl: FOR })
   const load = makeBatcher<string, Blocklist | null>(async (accounts) => {
     const found = await store.load([...new Set(accounts)])
@@ -30,19 +39,29 @@ export const makeBlocklists = (members: Members, store: BlockStore): Blocklists 
   /** Raised by each change, so that what was read before it is not remembered after it. */
   let changes = 0
 
+  const inTurn = makeInTurn()
+
   const set = (account: string, jids: readonly string[]): void => {
     changes++
-    const list = makeBlocklist(jids)
-    remembered.set(account, { list })
+    const after = makeBlocklist(jids)
+    const before = members.get(account)?.blocks ?? null
+    remembered.set(account, { list: after })
     members.change(account, (member) => {
-      member.blocks = list
+      member.blocks = after
     })
+    changed(account, { before, after })
   }
 
   const ask = async (account: string): Promise<Blocklist | null> => {
     for (;;) {
       const before = changes
-      const list = await load(account)
+      let list
+      try {
+        list = await load(account)
+      } catch (error) {
+        // neither let through nor refused as if nobody were there: the sender may try again
+        throw new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait', cause: error })
+      }
       if (changes !== before) continue
       remembered.set(account, { list })
       return list
@@ -56,11 +75,11 @@ export const makeBlocklists = (members: Members, store: BlockStore): Blocklists 
       const known = remembered.get(account)
       return known === undefined ? ask(account) : known.list
     },
-    add: async (account, jids, most) => {
+    add: (account, jids, most) => inTurn([account], async () => {
       const after = await store.add(account, jids, most)
       if (after !== null) set(account, after)
-      return after
-    },
-    remove: async (account, jids) => set(account, await store.remove(account, jids)),
+      return after !== null
+    }),
+    remove: (account, jids) => inTurn([account], async () => set(account, await store.remove(account, jids))),
   }
 }

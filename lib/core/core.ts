@@ -20,6 +20,7 @@ import type { BlockStore, Bus, Clock, Db, DepartureStore, MemberStore, OfflineSt
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
+import { reblocked } from './reblocked.js'
 import { makeRosters } from './rosters.js'
 import { makeRouteCache } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
@@ -86,9 +87,9 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
   const rows = makePresenceRows(stores.presence, bus, node)
   const members = makeMembers(stores.members)
   const rosters = makeRosters(stores.rosters, sessions, members, settings.rosterMaxItems)
-  const blocklists = makeBlocklists(members, stores.blocks)
+  const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change))
   const presence = makePresence({
-    sessions, rows, mailbox, clock, bug, departures: stores.departures, mostDirected: settings.maxDirectedPresence,
+    sessions, rows, mailbox, clock, bug, departures: stores.departures, blocklists, mostDirected: settings.maxDirectedPresence,
   })
   const subscribing = makeSubscribing(rosters, presence, sessions, blocklists)
   const asking = makeAsking()

@@ -85,7 +85,7 @@ const run = (handlers: readonly StepHandler[], first: number, given: Routed, ser
   let routed = given
   for (let i = first; i < handlers.length; i++) {
     const handler = handlers[i] as StepHandler
-    if (handler.ns !== undefined && !routed.stanza.children.some((c) => c.ns === handler.ns)) continue
+    if (handler.ns !== undefined && !holds(routed.stanza, handler.ns)) continue
     const result = handler.run(routed, server, taken)
     if (result === undefined) continue
     if (result instanceof Promise) {
@@ -96,6 +96,12 @@ const run = (handlers: readonly StepHandler[], first: number, given: Routed, ser
     routed = withStanza(routed, result)
   }
   return routed
+}
+
+/** A loop, for this runs for every stanza, and a function for `some` would be made each time. */
+const holds = ({ children }: Stanza, ns: string): boolean => {
+  for (let i = 0; i < children.length; i++) if ((children[i] as { ns: string }).ns === ns) return true
+  return false
 }
 
 const isEnding = (result: StepResult): result is Ending => typeof result === 'string' || (result !== undefined && 'ignored' in result)

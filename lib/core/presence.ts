@@ -11,6 +11,8 @@ import { treeOf } from '../wire/tree.js'
 import { makeBatcher } from './batcher.js'
 import { ignored } from './ending.js'
 import type { Verdict } from './ending.js'
+import type { Blocklist } from './blocklist.js'
+import type { Blocklists } from './blocklists.js'
 import type { Mailbox } from './mailbox.js'
 import type { Clock, Departure, DepartureStore } from './ports.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -38,6 +40,7 @@ export interface PresenceParts {
   readonly rows: PresenceRows
   readonly mailbox: Mailbox
   readonly departures: DepartureStore
+  readonly blocklists: Blocklists
   readonly clock: Clock
   readonly bug: (error: unknown, stanza: Stanza) => void
   /** Addresses that one session may have sent directed presence to. */
@@ -62,19 +65,18 @@ const broadcastOf = (session: Session, stanza: Stanza): Broadcast => {
 }
 
 /** §4.5.2: what the server says for a session that can say nothing any more. */
-const lastWord = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: " type='unavailable'/>", declared: false })
+export const lastWord = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: " type='unavailable'/>", declared: false })
 
-const give = (to: Session, { head, tail, declared }: Broadcast): void => {
+export const give = (to: Session, { head, tail, declared }: Broadcast): void => {
   to.outlet.write(head + to.toBare + tail, declared)
 }
 
-/** XEP-0191 §3.2: neither sees the other's presence where one blocks the other. */
-const mayPass = (from: Session, to: Session): boolean => {
-  const [mine, theirs] = [from.member.blocks, to.member.blocks]
-  return (mine === null || !mine.blocks(to.jid)) && (theirs === null || !theirs.blocks(from.jid))
-}
+/** XEP-0191 §3.3: neither sees the other's presence where one blocks the other. */
+export const mayPass = (from: Session, to: Session): boolean => !isBlocked(from.member.blocks, to.jid) && !isBlocked(to.member.blocks, from.jid)
 
-export const makePresence = ({ sessions, rows, mailbox, departures, clock, bug, mostDirected }: PresenceParts): Presence => {
+export const isBlocked = (list: Blocklist | null, jid: Jid): boolean => list !== null && list.blocks(jid)
+
+export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, clock, bug, mostDirected }: PresenceParts): Presence => {
   /** To the account's other sessions and to those of its subscribers (§4.2.2, §4.4.2). @param itself §4.2.2: a session hears its own presence too */
   const tell = (session: Session, said: Broadcast, itself: boolean): void => {
     const own = sessions.of(session.account).available
@@ -92,15 +94,19 @@ export const makePresence = ({ sessions, rows, mailbox, departures, clock, bug, 
     const away: string[] = []
     for (const contact of member.to) {
       const there = sessions.of(contact).available
-      if (there.length === 0) away.push(contact)
+      if (there.length === 0 && member.blocks?.blocksAccount(contact) !== true) away.push(contact)
       for (const other of there) if (other.member.from.has(session.account) && mayPass(other, session)) give(session, other.presence as Broadcast)
     }
-    // §3.1.3: again at each log-in, until answered
-    for (const request of member.requests.values()) session.outlet.write(request, frameOf(request).declared)
+    // §3.1.3: again at each log-in, until answered; not while it is blocked (XEP-0191 §3.3)
+    for (const [from, request] of member.requests) {
+      if (member.blocks?.blocksAccount(from) !== true) session.outlet.write(request, frameOf(request).declared)
+    }
     if (away.length === 0) return
     // §4.3.2: those who left with a word; others are silent, which says the same
-    const words = await departures.load(away, true)
-    if (session.open) for (const { presence } of words.values()) if (presence !== null) give(session, cutOf(presence))
+    for (const [contact, { presence }] of await departures.load(away, true)) {
+      const list = await blocklists.of(contact)
+      if (session.open && presence !== null && !isBlocked(list, session.jid)) give(session, cutOf(presence))
+    }
   }
 
   const written = async (save: Promise<void>): Promise<void> => {

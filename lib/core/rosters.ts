@@ -5,6 +5,7 @@ import type { Element } from 'ltx'
 import { StanzaError } from '../base/errors.js'
 import { NS } from '../base/namespaces.js'
 import { attribute, serialize } from '../wire/writer.js'
+import { makeInTurn } from './in-turn.js'
 import type { Members } from './members.js'
 import type { Contact, ContactChange, RosterRow, RosterSizes, RosterStore } from './ports.js'
 import type { Session, Sessions } from './sessions.js'
@@ -43,19 +44,7 @@ const MOST_REQUESTS = 1000
 
 export const makeRosters = (store: RosterStore, sessions: Sessions, members: Members, mostItems: number): Rosters => {
   let pushes = 0
-  /** The last change under way of each account, so that the next one waits for it. */
-  const changing = new Map<string, Promise<unknown>>()
-
-  const inTurn = <T>(accounts: readonly string[], work: () => Promise<T>): Promise<T> => {
-    const before = accounts.map((account) => changing.get(account))
-    const mine = Promise.allSettled(before.filter((p) => p !== undefined)).then(work)
-    for (const account of accounts) changing.set(account, mine)
-    const over = (): void => {
-      for (const account of accounts) if (changing.get(account) === mine) changing.delete(account)
-    }
-    mine.then(over, over)
-    return mine
-  }
+  const inTurn = makeInTurn()
 
   /** §2.1.6: to every interested session, the one that caused it included. */
   const push = (account: string, jid: string, { contact, changed }: RosterRow): void => {

@@ -57,6 +57,8 @@ export interface Session {
   presence: Broadcast | null
   /** Asked for the roster: gets pushes (RFC 6121 §2.1.6). */
   interested: boolean
+  /** Asked for the block list: gets pushes (XEP-0191 §3.3). */
+  blocklist: boolean
   open: boolean
   /** Wants copies of what its account's other sessions send and get (XEP-0280). */
   carbons: boolean
@@ -84,6 +86,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     wanted: null,
     presence: null,
     interested: false,
+    blocklist: false,
     open: true,
     carbons: false,
     hold: null,

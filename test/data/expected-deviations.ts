@@ -5,7 +5,6 @@ export const EXPECTED_DEVIATIONS: readonly string[] = [
   'get http://jabber.org/protocol/disco#items query: error',
   'get http://jabber.org/protocol/pubsub pubsub: error',
   'get http://jabber.org/protocol/pubsub#owner pubsub: error',
-  'get urn:xmpp:blocking blocklist: error',
   'get urn:xmpp:extdisco:2 services: error',
   'get urn:xmpp:mam:2 prefs: error',
   'get vcard-temp vCard: error',
