@@ -7,6 +7,7 @@ import { clientState } from './client-state.js'
 import { delay } from './delay.js'
 import { disco } from './disco.js'
 import { hints } from './hints.js'
+import { last } from './last.js'
 import { offline } from './offline.js'
 import { ping } from './ping.js'
 import { privateXml } from './private.js'
@@ -20,6 +21,7 @@ export const ROUTES: readonly Route[] = [
   session, disco, ping, version, time,
   roster, privateXml,
   blocking, // before what changes or copies a stanza
+  last,
   stanzaId, delay,
   carbons, // behind what refuses or cleans a message: what is copied is what goes out
   clientState,

@@ -181,13 +181,17 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
     await departures.save(all)
     return []
   }, 500, 100_000)
-  let saving = 0
+  /** Not written yet. */
+  const leaving = new Map<string, Departure>()
   /** No session of the account is available any more. */
   const depart = (account: string, words: string | null): void => {
-    saving++
-    saveDepartures({ account, at: clock.now(), presence: words })
+    const departure = { at: clock.now(), presence: words }
+    leaving.set(account, departure)
+    saveDepartures({ account, ...departure })
       .catch((error: unknown) => bug(error, frameOf('<presence type=\'unavailable\'/>') as Stanza))
-      .finally(() => saving--)
+      .finally(() => {
+        if (leaving.get(account) === departure) leaving.delete(account)
+      })
   }
 
   const show = (account: string, to: string, gone?: 'gone'): void => {
@@ -233,11 +237,11 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
     },
     lastSeen: async (account) => {
       if (sessions.of(account).available.length > 0) return null
-      return (await departures.load([account], false)).get(account) ?? null
+      return leaving.get(account) ?? (await departures.load([account], false)).get(account) ?? null
     },
     idle: async (ms) => {
       const until = Date.now() + ms
-      while (saving > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10))
+      while (leaving.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10))
     },
   }
 }
