@@ -21,7 +21,7 @@ import { listenHttp, listenHttps } from './net/http.js'
 import { listenTcp, listenTls } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
 import { WEBSOCKET_PATH, webSocketEntrance } from './net/websocket.js'
-import { commonIterations, credentialsOf, deleteAccount } from './store/accounts.js'
+import { addAccounts, commonIterations, credentialsOf, deleteAccount, setCredentials } from './store/accounts.js'
 import { blockStore } from './store/blocking.js'
 import type { Database } from './store/db.js'
 import { departureStore } from './store/departure.js'
@@ -34,6 +34,7 @@ import { applySchema } from './store/schema.js'
 import { secret } from './store/secret.js'
 import { webApp } from './web/app.js'
 import { makeMetrics } from './web/metrics.js'
+import { deriveCredentials, preparePassword } from './wire/scram-keys.js'
 import { loadTls, tlsOptions } from './wire/tls-context.js'
 import type { TlsFiles } from './wire/tls-context.js'
 import { serialize, attribute } from './wire/writer.js'
@@ -70,8 +71,8 @@ export interface Server {
   readonly gate: Gate
   /** Read the certificate again; connections that are there keep theirs. */
   reload(): Promise<void>
-  /** End the sessions of an account, as after its deletion. */
-  endSessions(account: string): void
+  /** Remove an account, tell its contacts, end its sessions. False: there is none. */
+  removeAccount(account: string): Promise<boolean>
   /** Close streams in order, then everything else. */
   stop(): Promise<void>
 }
@@ -118,9 +119,21 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       offline: offlineStore(db, { messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender }),
     },
     bug: (error, stanza) => log.error({ err: error, kind: stanza.kind, id: stanza.id, to: stanza.to }, 'a stanza failed; this is a bug'),
-    dropAccount: async (account) => {
-      await deleteAccount(db, account)
-      endSessions(account)
+    accounts: {
+      isPassword: (text) => preparePassword(text) !== null,
+      create: async (account, password) => {
+        const [made] = await addAccounts(db, [{ account, credentials: await deriveCredentials(password, settings.pbkdf2Iterations) }])
+        if (made === true) log.info({ account }, 'an account was registered')
+        return made === true
+      },
+      setPassword: async (account, password) => setCredentials(db, account, await deriveCredentials(password, settings.pbkdf2Iterations)),
+      remove: async (account) => {
+        const done = await deleteAccount(db, account)
+        if (done) log.info({ account }, 'an account was removed')
+        // XEP-0077 §3.2: first the result is written, which follows in this turn
+        setImmediate(() => endSessions(account))
+        return done
+      },
     },
   })
   const { router, sessions, members, rows, cache, counters, dispatch, services } = core
@@ -226,7 +239,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   }
 
   return {
-    ports, db, counters, sessions, gate, endSessions,
+    ports, db, counters, sessions, gate, removeAccount: services.removeAccount,
     reload: async () => {
       if (options.tls === null) return
       const fresh = await loadTls(options.tls)

@@ -11,6 +11,7 @@ import { last } from './last.js'
 import { offline } from './offline.js'
 import { ping } from './ping.js'
 import { privateXml } from './private.js'
+import { registration } from './register.js'
 import { roster } from './roster.js'
 import { session } from './session.js'
 import { stanzaId } from './stanza-id.js'
@@ -18,7 +19,7 @@ import { time } from './time.js'
 import { version } from './version.js'
 
 export const ROUTES: readonly Route[] = [
-  session, disco, ping, version, time,
+  session, disco, ping, version, time, registration,
   roster, privateXml,
   blocking, // before what changes or copies a stanza
   last,

@@ -57,9 +57,9 @@ const startServer = async (settings: Settings): Promise<Running> => {
   return {
     ports: started.ports,
     tls,
-    accounts: await accountsOf(started.db),
+    // contacts hear of it, and sessions end
+    accounts: { ...await accountsOf(started.db), remove: jid => started.removeAccount(jid) },
     facts: () => databaseFacts(started.db),
-    endSessions: jid => started.endSessions(jid),
     reload: () => started.reload(),
     close: () => started.stop(),
   }

@@ -39,7 +39,8 @@ export const GROUPS = {
     tls_key: row(maybe(path), null, 'its private key, PEM', { fallbackWords: 'made at first start in `data`/tls' }),
   },
   'Who may do what': {
-    registration: row(choice('closed', 'open', 'invite'), 'closed', 'who may create an account from a client', { inEffect: ['closed'] }),
+    registration: row(choice('closed', 'open', 'invite'), 'closed', 'who may create an account from a client', { inEffect: ['closed', 'open'] }),
+    registrations_per_address: row(int('count', 1, 1_000_000), 10, 'accounts that one address may register in an hour, names that are taken counted'),
     admin: row(list('accounts like romeo@example.org, comma-separated', bareJid), [], 'accounts with admin rights', { inEffect: false }),
     channel_binding: row(choice('strict', 'lenient', 'off'), 'strict', 'SCRAM-PLUS: offered and enforced, offered, not offered (RFC 5802 §6)'),
     insecure_loopback: row(onOff, false, 'log-ins without TLS from this machine; for tests and load tools only'),

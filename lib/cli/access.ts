@@ -22,11 +22,7 @@ export const handlersOf = (running: Running): Handlers => ({
     const { jid, credentials } = args as NewAccount
     return running.accounts.setPassword(jid, credentials)
   },
-  'account.remove': async args => {
-    const done = await running.accounts.remove(args as string)
-    if (done) running.endSessions(args as string)
-    return done
-  },
+  'account.remove': async args => running.accounts.remove(args as string),
   'account.list': async args => {
     const { after, limit } = args as { after: string; limit: number }
     return running.accounts.list(after, limit)

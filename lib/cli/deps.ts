@@ -61,8 +61,6 @@ export interface Running extends OpenDatabase {
   facts(): Promise<DatabaseFacts>
   readonly ports: OpenPorts
   readonly tls: CertificateFiles
-  /** End the sessions of an account that is gone. */
-  endSessions(jid: string): void
   /** Read the certificate again. */
   reload(): Promise<void>
 }

@@ -14,6 +14,8 @@ export interface Blocklists {
   of(account: string): Blocklist | null | Promise<Blocklist | null>
   /** False: the list would grow longer than `most`, and is left as it is. */
   add(account: string, jids: readonly string[], most: number): Promise<boolean>
+  /** The account is gone: who gets its name blocks nobody. */
+  forget(account: string): void
   /** @param jids null: all */
   remove(account: string, jids: readonly string[] | null): Promise<void>
 }
@@ -75,6 +77,7 @@ export const makeBlocklists = (members: Members, store: BlockStore, changed: (ac
       const known = remembered.get(account)
       return known === undefined ? ask(account) : known.list
     },
+    forget: (account) => set(account, []),
     add: (account, jids, most) => inTurn([account], async () => {
       const after = await store.add(account, jids, most)
       if (after !== null) set(account, after)

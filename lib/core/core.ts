@@ -6,6 +6,8 @@ import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
 import { serialize } from '../wire/writer.js'
+import { makeAccounts } from './accounts.js'
+import type { AccountKeeper } from './accounts.js'
 import { makeAsking } from './asking.js'
 import { makeBlocklists } from './blocklists.js'
 import { makeCounters } from './counters.js'
@@ -55,8 +57,7 @@ export interface CoreParts {
   readonly clock: Clock
   /** Told of what was our bug, with the stanza it met. */
   readonly bug: (error: unknown, stanza: Stanza) => void
-  /** Remove an account from the store, and end its sessions. */
-  readonly dropAccount: (account: string) => Promise<void>
+  readonly accounts: AccountKeeper
 }
 
 export interface Core {
@@ -74,7 +75,7 @@ export interface Core {
   idle(ms: number): Promise<void>
 }
 
-export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus, clock, bug, dropAccount }: CoreParts): Core => {
+export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus, clock, bug, accounts }: CoreParts): Core => {
   const counters = makeCounters()
   const dispatch = compile(routes)
   const sessions = makeSessions()
@@ -93,16 +94,27 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
   })
   const subscribing = makeSubscribing(rosters, presence, sessions, blocklists)
   const asking = makeAsking()
+  const keeper: AccountKeeper = {
+    ...accounts,
+    create: async (account, password) => {
+      const made = await accounts.create(account, password)
+      if (made) cache.invalidate(account, 0) // a moment ago there was no such account
+      return made
+    },
+  }
   const started = clock.monotonic()
   const services: Services = {
     db, settings, domains, routes, jid, rosters, subscribing, blocklists, presence, members,
+    accounts: makeAccounts(keeper, clock, settings.registrationsPerAddress),
     now: () => new Date(clock.now()),
     uptime: () => clock.monotonic() - started,
     ask: asking.ask,
     removeAccount: async (account) => {
       // its contacts hear of it, as when they are taken off its roster one by one
       for (const { jid: contact } of (await stores.rosters.list(account, null))?.contacts ?? []) await subscribing.remove(account, contact)
-      await dropAccount(account)
+      const done = await accounts.remove(account)
+      blocklists.forget(account)
+      return done
     },
     sessionsOf: (account) => sessions.of(account).all,
     send: async (element: Element) => router.fromServer(frameOf(serialize(element)) as Stanza),

@@ -4,6 +4,7 @@ import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import type { Jid } from '../base/jid.js'
 import type { Kind, Stanza } from '../base/stanza.js'
+import type { Accounts } from './accounts.js'
 import type { Ending } from './ending.js'
 import type { Blocklists } from './blocklists.js'
 import type { Db } from './ports.js'
@@ -120,8 +121,9 @@ export interface Services {
   readonly blocklists: Blocklists
   readonly presence: Presence
   readonly members: Members
-  /** End all sessions of an account and remove it. */
-  readonly removeAccount: (account: string) => Promise<void>
+  readonly accounts: Accounts
+  /** Remove an account, tell its contacts, and end its sessions once what was going to be answered is written. False: there is none. */
+  readonly removeAccount: (account: string) => Promise<boolean>
   /** ms since the server started. */
   readonly uptime: () => number
   /**

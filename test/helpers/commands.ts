@@ -12,7 +12,6 @@ export interface Memory {
   closed: number
   /** The most that were open at once. */
   atOnce: number
-  readonly ended: string[]
   reloads: number
 }
 
@@ -32,7 +31,7 @@ export const memory = (): Memory => {
     remove: async jid => kept.delete(jid),
     list: async (after, limit) => [...kept.keys()].toSorted().filter(jid => jid > after).slice(0, limit),
   }
-  return { kept, accounts, opened: 0, closed: 0, atOnce: 0, ended: [], reloads: 0 }
+  return { kept, accounts, opened: 0, closed: 0, atOnce: 0, reloads: 0 }
 }
 
 export const FACTS: DatabaseFacts = {
@@ -57,7 +56,6 @@ export const depsWith = (store: Memory, more: Partial<Deps> = {}): Deps => ({
     ports: { c2s: 5222, c2sTls: null, http: 5280, https: null },
     tls: { cert: 'data/tls/server.crt', key: 'data/tls/server.key', ca: 'data/tls/ca.crt' },
     facts: async () => ({ ...FACTS, now: Date.now() }),
-    endSessions: jid => void store.ended.push(jid),
     reload: async () => void store.reloads++,
     close: async () => void store.closed++,
   }),

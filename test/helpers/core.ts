@@ -235,7 +235,12 @@ export const testCore = (options: CoreOptions): TestCore => {
     db: options.db ?? { query: () => Promise.reject(new Error('no database in this test')), transaction: () => Promise.reject(new Error('no database in this test')) },
     stores: { presence: store.presence, offline: store.offline, ...store.others, ...options.stores },
     bug: (error) => void bugs.push(error),
-    dropAccount: async (account) => void store.accounts.delete(account),
+    accounts: {
+      isPassword: (text) => text !== '',
+      create: async (account) => !store.accounts.has(account) && store.accounts.add(account) !== undefined,
+      setPassword: async (account) => store.accounts.has(account),
+      remove: async (account) => store.accounts.delete(account),
+    },
   })
   return {
     ...core, clock, bugs,

@@ -160,11 +160,12 @@ t.test('files that are no certificate stop the start and close the database', as
   t.equal(closed, 1)
 })
 
-t.test('a deleted account\'s sessions end with not-authorized', async (t) => {
+t.test('a removed account\'s sessions end with not-authorized', async (t) => {
   const server = await testServer(t)
   const romeo = await server.login('romeo')
   const juliet = await server.login('juliet')
-  server.endSessions('romeo@localhost')
+  t.equal(await server.removeAccount('romeo@localhost'), true)
   t.equal(await streamError(romeo), 'not-authorized')
   await juliet.presence()
+  t.equal(await server.removeAccount('romeo@localhost'), false, 'there is none any more')
 })
