@@ -10,13 +10,14 @@ const noNode = ({ payload }: Request): void => {
   if (String(payload.attrs['node'] ?? '') !== '') throw new StanzaError('item-not-found')
 }
 
-const info = (request: Request, { routes }: Services): Element => {
+const info = (request: Request, { routes, settings }: Services): Element => {
   noNode(request)
   const server = request.to.local === ''
   const features = new Set([NS.discoInfo, NS.discoItems, ...routes.flatMap((r) => (server ? r.features : r.accountFeatures) ?? [])])
   // §9: 'server/im' for the server, 'account/registered' for an account
   const identity = server ? { category: 'server', type: 'im', name: 'jidway' } : { category: 'account', type: 'registered' }
-  return el('query', { xmlns: NS.discoInfo }, el('identity', identity), ...[...features].sort().map((f) => el('feature', { var: f })))
+  return el('query', { xmlns: NS.discoInfo }, el('identity', identity), ...[...features].sort().map((f) => el('feature', { var: f })),
+    ...(server ? routes.flatMap((r) => r.forms?.(settings) ?? []) : []))
 }
 
 const items = (request: Request): Element => {

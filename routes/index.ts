@@ -4,6 +4,7 @@ import type { Route } from '../lib/core/route.js'
 import { blocking } from './blocking.js'
 import { carbons } from './carbons.js'
 import { clientState } from './client-state.js'
+import { contact } from './contact.js'
 import { delay } from './delay.js'
 import { disco } from './disco.js'
 import { hints } from './hints.js'
@@ -19,7 +20,7 @@ import { time } from './time.js'
 import { version } from './version.js'
 
 export const ROUTES: readonly Route[] = [
-  session, disco, ping, version, time, registration,
+  session, disco, ping, version, time, contact, registration,
   roster, privateXml,
   blocking, // before what changes or copies a stanza
   last,

@@ -16,6 +16,10 @@ const bareJid = (entry: string): string | null => {
   }
 }
 
+/** XEP-0157 §3: a URI; of the schemes that one can write to. */
+const contactAddress = (entry: string): string | null =>
+  (URL.canParse(entry) && ['mailto:', 'xmpp:', 'https:', 'http:'].includes(new URL(entry).protocol) ? entry : null)
+
 const MIB = 1024 ** 2
 
 /** The table, by group. Order is the order in README and in `--help`. */
@@ -41,6 +45,7 @@ export const GROUPS = {
   'Who may do what': {
     registration: row(choice('closed', 'open', 'invite'), 'closed', 'who may create an account from a client', { inEffect: ['closed', 'open'] }),
     registrations_per_address: row(int('count', 1, 1_000_000), 10, 'accounts that one address may register in an hour, names that are taken counted'),
+    contact: row(list('addresses like mailto:abuse@example.org, xmpp:…, https:…, comma-separated', contactAddress), [], 'whom to write to about this server; anybody may ask for it (XEP-0157)'),
     admin: row(list('accounts like romeo@example.org, comma-separated', bareJid), [], 'accounts with admin rights', { inEffect: false }),
     channel_binding: row(choice('strict', 'lenient', 'off'), 'strict', 'SCRAM-PLUS: offered and enforced, offered, not offered (RFC 5802 §6)'),
     insecure_loopback: row(onOff, false, 'log-ins without TLS from this machine; for tests and load tools only'),

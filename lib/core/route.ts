@@ -97,6 +97,8 @@ export interface Route {
   /** What disco#info of the server tells; `accountFeatures` that of an account. */
   readonly features?: readonly string[]
   readonly accountFeatures?: readonly string[]
+  /** Data forms in disco#info of the server (XEP-0128), made anew at each call. */
+  readonly forms?: (settings: Settings) => readonly Element[]
   /** What the stream's features tell (RFC 6120 §4.3.2), asked once at start: to strangers, and to who has logged in. */
   readonly offersStrangers?: (settings: Settings) => readonly Element[]
   readonly offers?: (settings: Settings) => readonly Element[]
