@@ -326,3 +326,9 @@ t.test('between two who block nobody, nothing waits', async (t) => {
   const ending = core.router.fromClient(romeo, frame("<message to='juliet@localhost' type='chat'><body>x</body></message>"))
   t.equal(ending, 'delivered', 'at once, without a promise')
 })
+
+t.test('privacy lists (XEP-0016), which blocking has replaced, are refused at once: Psi asks for them at each log-in', async (t) => {
+  const server = await testServer(t)
+  const romeo = await server.login('romeo')
+  for (const type of ['get', 'set'] as const) t.equal(condition(await romeo.iq(type, "<query xmlns='jabber:iq:privacy'/>")), 'service-unavailable')
+})

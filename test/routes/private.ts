@@ -22,6 +22,7 @@ t.test('what was never stored comes back empty (§3.2); what was stored as it wa
     t.equal(back?.getChild('conference')?.attrs['name'], '☾ & ☼ <\r')
     t.equal(back?.getChild('conference')?.getChildText('nick'), '\nr')
     t.equal(back?.getChild('x', 'urn:x')?.attrs['xml:lang'], 'it')
+    t.equal((await romeo.iq('get', query(delimiter), to)).getChild('query', NS)?.getChildText('roster', 'roster:delimiter'), '::')
   }
   const juliet = await server.login('juliet')
   t.equal((await juliet.iq('get', query('<storage xmlns=\'storage:bookmarks\'/>'))).getChild('query')?.getChild('storage')?.children.length, 0)
