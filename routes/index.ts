@@ -17,13 +17,14 @@ import { roster } from './roster.js'
 import { session } from './session.js'
 import { stanzaId } from './stanza-id.js'
 import { time } from './time.js'
+import { vcard } from './vcard.js'
 import { version } from './version.js'
 
 export const ROUTES: readonly Route[] = [
   session, disco, ping, version, time, contact, registration,
   roster, privateXml,
   blocking, // before what changes or copies a stanza
-  last,
+  last, vcard,
   stanzaId, delay,
   carbons, // behind what refuses or cleans a message: what is copied is what goes out
   clientState,

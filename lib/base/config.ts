@@ -62,6 +62,7 @@ export const GROUPS = {
     roster_max_items: row(int('count', 1, 1_000_000), 5000, 'contacts of one account'),
     blocklist_max_items: row(int('count', 1, 1_000_000), 5000, 'addresses blocked by one account (XEP-0191)'),
     private_max_bytes: row(int('bytes', 1024, 16 * MIB), 256 * 1024, 'private XML storage of one account (XEP-0049)'),
+    vcard_max_bytes: row(int('bytes', 1024, 16 * MIB), 256 * 1024, 'vCard of one account (XEP-0054); what comes in one stanza is bounded by `max_stanza_bytes` too'),
     pbkdf2_iterations: row(int('count', 4096, 10_000_000), 10_000, 'work to test one password; counts when a password is set (RFC 5802 §5.1)'),
   },
   'Limits of one stanza': {

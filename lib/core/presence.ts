@@ -27,6 +27,8 @@ export interface Presence {
   ended(session: Session): void
   /** The present presence of one account's sessions, to another's; `gone`: that they are unavailable. */
   show(account: string, to: string, gone?: 'gone'): void
+  /** Say what each of an account's sessions said last again, changed: something of the account is part of it (XEP-0153). */
+  restate(account: string, change: (said: Stanza) => Stanza): void
   /** Answer a probe (§4.3.2). */
   probe(from: Jid, to: Jid, session: Session): Verdict | Promise<Verdict>
   /** When the account's last session ended; null: never, or it has one now. */
@@ -227,6 +229,15 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
       else farewell(session, lastWord(session)) // directed presence needs no other (§4.6.1)
     },
     show,
+    restate: (account, change) => {
+      for (const session of sessions.of(account).available) {
+        const { head, tail } = session.presence as Broadcast
+        const said = cutOf(ownCopy(change(frameOf(head + tail) as Stanza).xml))
+        session.presence = said
+        rows.update(session)
+        tell(session, said, true)
+      }
+    },
     probe: (from, to, session) => {
       // §4.3.2: nobody learns more than a subscriber does; the others learn nothing, not even that they are none
       const isOwn = to.bare === from.bare
