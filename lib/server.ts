@@ -166,7 +166,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       return parsed !== null && (parsed.full === own.full || parsed.full === own.bare)
     },
     offersStrangers: routes.flatMap((r) => r.offersStrangers?.(settings) ?? []).map(serialize).join(''),
-    offers: routes.flatMap((r) => r.offers?.(settings) ?? []).map(serialize).join(''),
+    offers: routes.flatMap((r) => r.offers?.(settings, routes) ?? []).map(serialize).join(''),
     stranger: (type, ns, name) => {
       const found = dispatch.stranger(type, ns, name)
       return found === undefined ? undefined : (request) => found.answer(request, services)

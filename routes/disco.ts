@@ -3,25 +3,21 @@ import { createElement as el } from 'ltx'
 import type { Element } from 'ltx'
 import { StanzaError } from '../lib/base/errors.js'
 import { NS } from '../lib/base/namespaces.js'
+import { accountInfo, SERVER_NODE, serverInfo, serverVer } from '../lib/core/disco-info.js'
 import type { Request, Route, Services } from '../lib/core/route.js'
 
-/** There are no nodes yet (§3.2: an unknown node is item-not-found). */
-const noNode = ({ payload }: Request): void => {
-  if (String(payload.attrs['node'] ?? '') !== '') throw new StanzaError('item-not-found')
-}
+const nodeOf = ({ payload }: Request): string => String(payload.attrs['node'] ?? '')
 
 const info = (request: Request, { routes, settings }: Services): Element => {
-  noNode(request)
   const server = request.to.local === ''
-  const features = new Set([NS.discoInfo, NS.discoItems, ...routes.flatMap((r) => (server ? r.features : r.accountFeatures) ?? [])])
-  // §9: 'server/im' for the server, 'account/registered' for an account
-  const identity = server ? { category: 'server', type: 'im', name: 'jidway' } : { category: 'account', type: 'registered' }
-  return el('query', { xmlns: NS.discoInfo }, el('identity', identity), ...[...features].sort().map((f) => el('feature', { var: f })),
-    ...(server ? routes.flatMap((r) => r.forms?.(settings) ?? []) : []))
+  const node = nodeOf(request)
+  // XEP-0115 §6.2: the node that the server's own capabilities name is the server. §3.2: others are unknown
+  if (node !== '' && !(server && node === `${SERVER_NODE}#${serverVer(routes, settings)}`)) throw new StanzaError('item-not-found')
+  return el('query', { xmlns: NS.discoInfo, ...(node === '' ? {} : { node }) }, ...(server ? serverInfo(routes, settings) : accountInfo(routes)))
 }
 
 const items = (request: Request): Element => {
-  noNode(request)
+  if (nodeOf(request) !== '') throw new StanzaError('item-not-found')
   return el('query', { xmlns: NS.discoItems })
 }
 

@@ -2,6 +2,7 @@
 // order is the order here.
 import type { Route } from '../lib/core/route.js'
 import { blocking } from './blocking.js'
+import { caps } from './caps.js'
 import { carbons } from './carbons.js'
 import { clientState } from './client-state.js'
 import { contact } from './contact.js'
@@ -21,7 +22,7 @@ import { vcard } from './vcard.js'
 import { version } from './version.js'
 
 export const ROUTES: readonly Route[] = [
-  session, disco, ping, version, time, contact, registration,
+  session, disco, caps, ping, version, time, contact, registration,
   roster, privateXml,
   blocking, // before what changes or copies a stanza
   last, vcard,

@@ -96,6 +96,7 @@ export const GROUPS = {
     route_ttl: row(int('seconds', 1, 3600), 60, 'how long, counted from the write'),
     route_negative_entries: row(int('count', 100, 100_000_000), 10_000, 'unknown accounts remembered'),
     route_negative_ttl: row(int('seconds', 1, 5), 3, 'how long'),
+    caps_entries: row(int('count', 10, 1_000_000), 1000, 'kinds of clients whose capabilities are remembered (XEP-0115)'),
     db_connections: row(int('count', 1, 1000), 8, 'connections to Postgres (the embedded database has one)'),
   },
   Logs: {

@@ -10,6 +10,7 @@ import { makeAccounts } from './accounts.js'
 import type { AccountKeeper } from './accounts.js'
 import { makeAsking } from './asking.js'
 import { makeBlocklists } from './blocklists.js'
+import { makeCaps } from './caps.js'
 import { makeCounters } from './counters.js'
 import type { Counters } from './counters.js'
 import { makeDelivery } from './delivery.js'
@@ -94,6 +95,7 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
   })
   const subscribing = makeSubscribing(rosters, presence, sessions, blocklists)
   const asking = makeAsking()
+  const caps = makeCaps(asking.ask, settings.capsEntries, bug)
   const keeper: AccountKeeper = {
     ...accounts,
     create: async (account, password) => {
@@ -104,7 +106,7 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
   }
   const started = clock.monotonic()
   const services: Services = {
-    db, settings, domains, routes, jid, rosters, subscribing, blocklists, presence, members,
+    db, settings, domains, routes, jid, rosters, subscribing, blocklists, presence, members, caps,
     accounts: makeAccounts(keeper, clock, settings.registrationsPerAddress),
     now: () => new Date(clock.now()),
     uptime: () => clock.monotonic() - started,

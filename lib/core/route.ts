@@ -7,6 +7,7 @@ import type { Kind, Stanza } from '../base/stanza.js'
 import type { Accounts } from './accounts.js'
 import type { Ending } from './ending.js'
 import type { Blocklists } from './blocklists.js'
+import type { Caps } from './caps.js'
 import type { Db } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Members } from './members.js'
@@ -97,11 +98,11 @@ export interface Route {
   /** What disco#info of the server tells; `accountFeatures` that of an account. */
   readonly features?: readonly string[]
   readonly accountFeatures?: readonly string[]
-  /** Data forms in disco#info of the server (XEP-0128), made anew at each call. */
+  /** Forms in disco#info of the server (XEP-0128). Part of the hash that stands for it, so always the same. */
   readonly forms?: (settings: Settings) => readonly Element[]
   /** What the stream's features tell (RFC 6120 §4.3.2), asked once at start: to strangers, and to who has logged in. */
   readonly offersStrangers?: (settings: Settings) => readonly Element[]
-  readonly offers?: (settings: Settings) => readonly Element[]
+  readonly offers?: (settings: Settings, routes: readonly Route[]) => readonly Element[]
   readonly iq?: readonly IqAnswer[]
   readonly strangers?: readonly StrangerAnswer[]
   readonly nonzas?: readonly Nonza[]
@@ -123,6 +124,7 @@ export interface Services {
   readonly blocklists: Blocklists
   readonly presence: Presence
   readonly members: Members
+  readonly caps: Caps
   readonly accounts: Accounts
   /** Remove an account, tell its contacts, and end its sessions once what was going to be answered is written. False: there is none. */
   readonly removeAccount: (account: string) => Promise<boolean>

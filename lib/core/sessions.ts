@@ -34,6 +34,14 @@ export interface Broadcast {
   readonly declared: boolean
 }
 
+/** What a client can do (XEP-0115). */
+export interface Capabilities {
+  /** The hash that it announces them by. */
+  readonly key: string
+  /** As disco#info names them; null: not known, or not yet. */
+  readonly features: ReadonlySet<string> | null
+}
+
 /** A bound full JID (RFC 6120 §7). */
 export interface Session {
   readonly jid: Jid
@@ -64,6 +72,8 @@ export interface Session {
   carbons: boolean
   /** null: its client is active. */
   hold: Hold | null
+  /** What its client can do, as last announced; null: it has announced nothing. Replaced, never changed. */
+  caps: Capabilities | null
   /** Who was sent directed presence and must hear of its end (RFC 6121 §4.6): full JID → address. */
   directed: Map<string, Jid> | null
 }
@@ -90,6 +100,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     open: true,
     carbons: false,
     hold: null,
+    caps: null,
     directed: null,
   }
 }
