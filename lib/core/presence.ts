@@ -129,14 +129,27 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
     return 'answered'
   }
 
-  const appear = async (session: Session, said: Broadcast, priority: number): Promise<Verdict> => {
+  /** What sessions are going to say once their row is written; what is restated meanwhile is changed here. */
+  const coming = new Map<Session, Broadcast>()
+  const saved = async (session: Session, said: Broadcast, priority: number): Promise<Broadcast> => {
+    coming.set(session, said)
+    try {
+      await written(rows.save(session, priority, said))
+      return coming.get(session) as Broadcast
+    } finally {
+      coming.delete(session)
+    }
+  }
+
+  const appear = async (session: Session, given: Broadcast, priority: number): Promise<Verdict> => {
     // Write the row, tell the contacts, then read the mailbox, then let live traffic in (routing.md, step 7)
-    await written(rows.save(session, priority, said))
+    const said = await saved(session, given, priority)
     if (!session.open) return ignored('RFC 6121 §4.2.2')
     const isInitial = session.wanted === null
     session.wanted = priority
     session.presence = said
     sessions.changed(session.account)
+    if (said !== given) rows.update(session)
     tell(session, said, true)
     if (isInitial) await inform(session)
     const live = (): void => {
@@ -230,12 +243,14 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
     },
     show,
     restate: (account, change) => {
-      for (const session of sessions.of(account).available) {
-        const { head, tail } = session.presence as Broadcast
-        const said = cutOf(ownCopy(change(frameOf(head + tail) as Stanza).xml))
-        session.presence = said
+      const changed = ({ head, tail }: Broadcast): Broadcast => cutOf(ownCopy(change(frameOf(head + tail) as Stanza).xml))
+      for (const session of sessions.of(account).all) {
+        const next = coming.get(session)
+        if (next !== undefined) coming.set(session, changed(next))
+        if (session.presence === null) continue
+        session.presence = changed(session.presence)
         rows.update(session)
-        tell(session, said, true)
+        tell(session, session.presence, true)
       }
     },
     probe: (from, to, session) => {

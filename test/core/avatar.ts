@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Stanza } from '../../lib/base/stanza.js'
 import { AVATAR_UPDATE, statingAvatar, withAvatar } from '../../lib/core/avatar.js'
 import { frameOf } from '../../lib/wire/framer.js'
+import { memoryStore, testCore } from '../helpers/core.js'
 
 const HASH = '01b87fcd030b72895ff8e88db57ec525450f000d'
 const x = (inner: string): string => (inner === '' ? `<x xmlns='${AVATAR_UPDATE}'/>` : `<x xmlns='${AVATAR_UPDATE}'>${inner}</x>`)
@@ -46,4 +47,30 @@ t.test('a stanza that declares its namespace keeps its declaration', async (t) =
   const made = withAvatar(presence("<presence xmlns='jabber:client'/>"), HASH)
   t.equal(made.xml, `<presence xmlns='jabber:client'>${photo(HASH)}</presence>`)
   t.ok(made.declared)
+})
+
+t.test('an avatar that changes while a presence is being written is in that presence', async (t) => {
+  const store = memoryStore(['romeo@localhost'])
+  let wait = Promise.resolve()
+  const core = testCore({ store, stores: { presence: { ...store.presence, save: async (rows) => {
+    await wait
+    return store.presence.save(rows)
+  } } } })
+  const romeo = await core.login('romeo@localhost/orchard')
+  for (const priority of [1, 2]) {
+    let write = (): void => {}
+    wait = new Promise((resolve) => {
+      write = resolve
+    })
+    const said = core.from(romeo, `<presence><priority>${priority}</priority></presence>`)
+    await new Promise((resolve) => void setImmediate(resolve))
+    const hash = String(priority).repeat(40)
+    core.services.presence.restate('romeo@localhost', (before) => statingAvatar(before, hash))
+    write()
+    t.equal(await said, 'answered')
+    const last = `<presence from='${romeo.jid.full}' to='romeo@localhost'><priority>${priority}</priority>${photo(hash)}</presence>`
+    t.equal(romeo.got.at(-1)?.replace(/( to='[^']*')( from='[^']*')/, '$2$1'), last)
+    await core.rows.idle(1000)
+    t.ok(store.rows.get('romeo@localhost/orchard')?.presence?.includes(hash), 'and in its row')
+  }
 })
