@@ -133,7 +133,8 @@ t.test('identity: a request to another\'s bare JID is refused and not applied to
     for (const to of ['juliet@localhost', 'nobody@localhost']) {
       const answer = await romeo.iq('set', payload, to)
       t.equal(answer.attrs['type'], 'error', payload)
-      t.equal(answer.getChild('error')?.getChild('service-unavailable')?.name, 'service-unavailable')
+      const condition = payload.includes('vcard-temp') ? 'forbidden' : 'service-unavailable' // XEP-0054 §3.2
+      t.equal(answer.getChild('error')?.getChild(condition)?.name, condition)
       t.equal(answer.attrs['from'], to)
     }
   }
