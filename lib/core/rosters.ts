@@ -7,6 +7,7 @@ import { NS } from '../base/namespaces.js'
 import { attribute, serialize } from '../wire/writer.js'
 import { makeInTurn } from './in-turn.js'
 import type { Members } from './members.js'
+import { orWait } from './or-wait.js'
 import type { Contact, ContactChange, RosterRow, RosterSizes, RosterStore } from './ports.js'
 import type { Session, Sessions } from './sessions.js'
 
@@ -87,7 +88,7 @@ export const makeRosters = (store: RosterStore, sessions: Sessions, members: Mem
     read: async (account, known) => {
       // §2.6.2: an empty version asks for versions and knows none yet
       const since = known !== undefined && /^\d{1,15}$/.test(known) ? Number(known) : null
-      const rows = await store.list(account, since)
+      const rows = await orWait(store.list(account, since), 'the roster cannot be read now')
       if (rows === null) return null
       const ver = String(rows.ver)
       if (since === null || since < rows.floor || since > rows.ver) return { ver, items: rows.contacts.map(itemOf), changes: [] }
@@ -99,8 +100,8 @@ export const makeRosters = (store: RosterStore, sessions: Sessions, members: Mem
       for (const query of changes) pushTo(session, serialize(query))
     },
     change: (user, contact, decide, effects) => inTurn([user, contact], async () => {
-      const { own, theirs } = await store.change(user, contact, (before, theirsBefore, size) =>
-        bounded(before, theirsBefore, size, decide(before, theirsBefore)))
+      const { own, theirs } = await orWait(store.change(user, contact, (before, theirsBefore, size) =>
+        bounded(before, theirsBefore, size, decide(before, theirsBefore))), 'the roster cannot be changed now')
       remember(user, contact, own.contact)
       if (user !== contact) remember(contact, user, theirs.contact)
       return effects({ own: () => push(user, contact, own), theirs: () => push(contact, user, theirs) })

@@ -1,11 +1,13 @@
 // Subscription stanzas under way (RFC 6121 §3): the state machine of subscriptions.ts applied to both rosters, then told to
 // both sides in the order that the RFC gives, with the presence that follows from it.
+import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
 import { attribute } from '../wire/writer.js'
 import type { Blocklists } from './blocklists.js'
 import { ignored } from './ending.js'
 import type { Ending } from './ending.js'
+import { orWait } from './or-wait.js'
 import type { Contact, ContactChange } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Push, Rosters } from './rosters.js'
@@ -25,15 +27,15 @@ const LONGEST_REQUEST = 4096
 
 /** What happened to the two sides. */
 interface Outcome {
-  /** The sender's server sends the stanza on. */
-  readonly routed: boolean
   /** The contact's clients see it. */
   readonly delivered: boolean
   /** The contact's server answered by itself, and the sender's clients see the answer. */
   readonly replied: boolean
+  /** One side saw the other's presence until now. Who did not is not told who was there (§3.2.2, §3.3.3). */
+  readonly saw: boolean
 }
 
-const NOTHING: Outcome = { routed: false, delivered: false, replied: false }
+const NOTHING: Outcome = { delivered: false, replied: false, saw: false }
 
 export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: Sessions, blocklists: Blocklists): Subscribing => {
   const say = (to: readonly Session[], octets: string, declared: boolean): number => {
@@ -43,19 +45,24 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
   }
   /** §3.1.6: answers are for those who asked for the roster. Some clients never do, and see them all the same. */
   const listeners = (account: string): readonly Session[] => sessions.of(account).all.filter((s) => s.interested || s.wanted !== null)
+  const blocks = async (account: string, other: Jid): Promise<boolean> =>
+    (await orWait(blocklists.of(account), 'the contact cannot be looked up now'))?.blocks(other) === true
   const said = (type: SubscriptionType, from: string, to: string): string => `<presence${attribute('from', from)}${attribute('to', to)} type='${type}'/>`
 
   const tell = (type: SubscriptionType, user: string, contact: string, octets: string, declared: boolean, outcome: Outcome, push: Push): Ending => {
     switch (type) {
       case 'subscribe': {
+        // §3.1.3 case 2, §3.1.6
+        if (outcome.replied) say(listeners(user), said('subscribed', contact, user), false)
         push.own()
-        // §3.1.3: to all that are available; again at each log-in until it is answered
-        const taken = outcome.delivered ? say(sessions.of(contact).available, octets, declared) : 0
-        if (!outcome.replied) return outcome.delivered ? taken > 0 ? 'delivered' : 'stored' : ignored('RFC 6121 §3.1.3')
-        say(listeners(user), said('subscribed', contact, user), false)
-        push.theirs()
-        presence.show(contact, user)
-        return 'answered'
+        if (outcome.replied) {
+          push.theirs()
+          presence.show(contact, user)
+          return 'answered'
+        }
+        if (!outcome.delivered) return ignored('RFC 6121 §3.1.3')
+        // §3.1.3 cases 3 and 4: to all that are available; again at each log-in until it is answered
+        return say(sessions.of(contact).available, octets, declared) > 0 ? 'delivered' : 'stored'
       }
       case 'subscribed': // §3.1.5, §3.1.6
         push.own()
@@ -66,13 +73,12 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
         return 'delivered'
       case 'unsubscribe': // §3.3.2, §3.3.3
         push.own()
-        if (!outcome.delivered) return ignored('RFC 6121 §3.3.3')
-        say(listeners(contact), octets, declared)
+        if (outcome.delivered) say(listeners(contact), octets, declared)
         push.theirs()
-        presence.show(contact, user, 'gone')
-        return 'delivered'
+        if (outcome.saw) presence.show(contact, user, 'gone')
+        return outcome.delivered ? 'delivered' : ignored('RFC 6121 §3.3.3')
       case 'unsubscribed': // §3.2.2: first that nobody is there any more, while it may still be said
-        if (outcome.routed) presence.show(user, contact, 'gone')
+        if (outcome.saw) presence.show(user, contact, 'gone')
         if (outcome.delivered) say(listeners(contact), octets, declared)
         push.theirs()
         push.own()
@@ -87,14 +93,15 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
       if (from.bare === to.bare) return ignored('RFC 6121 §4.2.2')
       // §3.1.2: between accounts, so both addresses are bare
       const octets = bareStamped(stanza, from.bare, to.bare)
-      const list = await blocklists.of(to.bare)
-      const blocked = list?.blocks(from) === true
+      const blocked = await blocks(to.bare, from)
+      const hidden = await blocks(from.bare, to)
       let outcome = NOTHING
       return rosters.change(from.bare, to.bare, (own, theirs) => {
         const sent = outbound(type, stateOf(own))
         let mine = sent.state
         let other: State | null = null
-        if (sent.route && theirs !== undefined && !blocked) {
+        // XEP-0191 §2.2: a blocked contact's request comes to nothing; its answers count, unheard
+        if (sent.route && theirs !== undefined && !(blocked && type === 'subscribe')) {
           const got = inbound(type, stateOf(theirs))
           other = got.state
           let replied = false
@@ -103,7 +110,7 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
             mine = back.state
             replied = back.deliver
           }
-          outcome = { routed: true, delivered: got.deliver, replied }
+          outcome = { delivered: got.deliver && !blocked, replied, saw: !blocked && !hidden && stateOf(type === 'unsubscribe' ? theirs : own).from }
         }
         return {
           ...written('own', to.bare, own, mine, null),
@@ -111,22 +118,26 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
         }
       }, (push) => tell(type, from.bare, to.bare, octets, stanza.declared, outcome, push))
     },
-    remove: (account, contact) => {
+    remove: async (account, contact) => {
+      const blocked = await blocks(contact, parseJid(account))
+      const hidden = blocked || await blocks(account, parseJid(contact))
       let there = false
       let gave = false
+      let got = false
       const told: SubscriptionType[] = []
       return rosters.change(account, contact, (own, theirs) => {
         there = own?.listed === true
         if (!there) return {}
         const state = stateOf(own)
-        gave = state.from
+        gave = state.from && !hidden
+        got = state.to && !hidden
         // §2.5.2: with the contact goes what each has of the other
         let other: State | null = theirs === undefined ? null : stateOf(theirs)
         for (const type of ['unsubscribe', 'unsubscribed'] as const) {
           if (other === null || !(type === 'unsubscribe' ? state.to || state.out : state.from || state.in)) continue
-          const got = inbound(type, other)
-          other = got.state
-          if (got.deliver) told.push(type)
+          const { state: after, deliver } = inbound(type, other)
+          other = after
+          if (deliver && !blocked) told.push(type)
         }
         return {
           own: { jid: contact, name: '', groups: [], subscription: 'none', ask: false, approved: false, request: null, listed: false },
@@ -137,7 +148,7 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
         for (const type of told) say(listeners(contact), said(type, account, contact), false)
         push.theirs()
         push.own()
-        if (told.includes('unsubscribe')) presence.show(contact, account, 'gone')
+        if (got) presence.show(contact, account, 'gone')
         return there
       })
     },
@@ -154,7 +165,8 @@ const written = <Side extends 'own' | 'theirs'>(side: Side, jid: string, before:
 /** With bare addresses, whatever the sender wrote. */
 const bareStamped = (stanza: Stanza, from: string, to: string): string => {
   const { xml, nameEnd } = stanza
-  // the addresses stand in the start tag alone; `to` is written anew, for it may name a resource
-  const open = xml.slice(nameEnd, stanza.openEnd).replace(/\s(?:to|from)\s*=\s*(?:'[^']*'|"[^"]*")/g, '')
+  // the addresses stand in the start tag alone; `to` is written anew, for it may name a resource. Attribute by attribute,
+  // for a value may hold what looks like one
+  const open = xml.slice(nameEnd, stanza.openEnd).replace(/\s+([^\s=]+)\s*=\s*(?:'[^']*'|"[^"]*")/g, (all, name) => (name === 'to' || name === 'from' ? '' : all))
   return `${xml.slice(0, nameEnd)}${attribute('from', from)}${attribute('to', to)}${open}${xml.slice(stanza.openEnd)}`
 }
