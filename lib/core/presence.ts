@@ -1,6 +1,7 @@
 // Presence (RFC 6121 §4): what makes a session available, who hears of it, and what it hears of its contacts.
 // One presence to a thousand contacts is one piece of octets, cut once where each receiver's address goes in.
 import { StanzaError } from '../base/errors.js'
+import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { NS } from '../base/namespaces.js'
 import { ownCopy } from '../base/octets.js'
@@ -9,11 +10,13 @@ import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
 import { treeOf } from '../wire/tree.js'
 import { makeBatcher } from './batcher.js'
-import { ignored } from './ending.js'
-import type { Verdict } from './ending.js'
 import type { Blocklist } from './blocklist.js'
 import type { Blocklists } from './blocklists.js'
+import { ignored } from './ending.js'
+import type { Verdict } from './ending.js'
+import { withDelay } from './mailbox.js'
 import type { Mailbox } from './mailbox.js'
+import { orWait } from './or-wait.js'
 import type { Clock, Departure, DepartureStore } from './ports.js'
 import type { PresenceRows } from './presence-rows.js'
 import type { Broadcast, Session, Sessions } from './sessions.js'
@@ -66,6 +69,9 @@ const broadcastOf = (session: Session, stanza: Stanza): Broadcast => {
   return { head: octets.slice(0, cut), tail: octets.slice(cut), declared: stanza.declared }
 }
 
+/** §4.3.2, §4.6.6: that a session is there, and nothing else of it. */
+const mere = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: '/>', declared: false })
+
 /** §4.5.2: what the server says for a session that can say nothing any more. */
 export const lastWord = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: " type='unavailable'/>", declared: false })
 
@@ -78,11 +84,14 @@ export const mayPass = (from: Session, to: Session): boolean => !isBlocked(from.
 
 export const isBlocked = (list: Blocklist | null, jid: Jid): boolean => list !== null && list.blocks(jid)
 
-export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, clock, bug, mostDirected }: PresenceParts): Presence => {
-  /** To the account's other sessions and to those of its subscribers (§4.2.2, §4.4.2). @param itself §4.2.2: a session hears its own presence too */
-  const tell = (session: Session, said: Broadcast, itself: boolean): void => {
+/** Has sent presence to it directly, and not taken it back (§4.6). */
+const knows = ({ directed }: Session, other: Jid): boolean => directed !== null && (directed.has(other.full) || directed.has(other.bare))
+
+export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, clock, bug, mostDirected }: PresenceParts): Presence => {
+  /** To all sessions of the account, the one that says it among them, and to those of its subscribers (§4.2.2, §4.4.2). */
+  const tell = (session: Session, said: Broadcast): void => {
     const own = sessions.of(session.account).available
-    for (let i = 0; i < own.length; i++) if (itself || own[i] !== session) give(own[i] as Session, said)
+    for (let i = 0; i < own.length; i++) give(own[i] as Session, said)
     for (const contact of session.member.from) {
       const there = sessions.of(contact).available
       for (let i = 0; i < there.length; i++) if (mayPass(session, there[i] as Session)) give(there[i] as Session, said)
@@ -103,21 +112,22 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
     for (const [from, request] of member.requests) {
       if (member.blocks?.blocksAccount(from) !== true) session.outlet.write(request, frameOf(request).declared)
     }
-    if (away.length === 0) return
-    // §4.3.2: those who left with a word; others are silent, which says the same
-    for (const [contact, { presence }] of await departures.load(away, true)) {
-      const list = await blocklists.of(contact)
-      if (session.open && presence !== null && !isBlocked(list, session.jid)) give(session, cutOf(presence))
-    }
+    // §4.3.2: telling of those who are away is not mandatory; what the store cannot tell now costs no log-in
+    if (away.length > 0) await lastWords(session, away).catch(() => {})
   }
 
-  const written = async (save: Promise<void>): Promise<void> => {
-    try {
-      await save
-    } catch (error) {
-      throw error instanceof StanzaError ? error : new StanzaError('resource-constraint', 'presence cannot be written now', { type: 'wait', cause: error })
-    }
+  /** §4.3.2 case 3: of those who left with a word; the others are silent, which says the same. */
+  const lastWords = async (session: Session, away: readonly string[]): Promise<void> => {
+    const words = [...await departures.load(away, true)]
+    // who has no session here is no member, so that its block list has to be asked for
+    const lists = await Promise.all(words.map(async ([contact]) => blocklists.of(contact)))
+    words.forEach(([contact, { at, presence }], i) => {
+      if (presence === null || !session.open || sessions.of(contact).available.length > 0 || lists[i]?.blocks(session.jid) === true) return
+      give(session, cutOf(withDelay(frameOf(presence), parseJid(contact).domain, at)))
+    })
   }
+
+  const written = (save: Promise<void>): Promise<void> => orWait(save, 'presence cannot be written now')
 
   const available = (session: Session, stanza: Stanza, priority: number): Promise<Verdict> | Verdict => {
     const said = broadcastOf(session, stanza)
@@ -125,7 +135,7 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
     // Nothing changes for routing: the row follows, the last one counts
     session.presence = said
     rows.update(session)
-    tell(session, said, true)
+    tell(session, said)
     return 'answered'
   }
 
@@ -150,7 +160,7 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
     session.presence = said
     sessions.changed(session.account)
     if (said !== given) rows.update(session)
-    tell(session, said, true)
+    tell(session, said)
     if (isInitial) await inform(session)
     const live = (): void => {
       session.priority = session.wanted
@@ -162,33 +172,43 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
   }
 
   const disappear = async (session: Session, stanza: Stanza): Promise<Verdict> => {
-    if (session.wanted === null) return ignored('RFC 6121 §4.5.2')
+    const said = broadcastOf(session, stanza)
+    if (session.wanted === null) {
+      if (session.directed === null) return ignored('RFC 6121 §4.5.2')
+      farewell(session, said, false) // §4.6.3 case 3
+      return 'answered'
+    }
     // no message may come any more, whether the row can be written or not
     session.priority = null
     sessions.changed(session.account)
     await written(rows.save(session, null, null))
     if (!session.open) return ignored('RFC 6121 §4.5.2')
-    leave(session, broadcastOf(session, stanza), stanza.children.length > 0)
+    // §4.3.2 case 3: as of the account, for none of its resources is there any more
+    leave(session, said, stanza.children.length === 0 ? null : ownCopy(stamp(stanza, session.fromBare + session.fromWithLang.slice(session.from.length))))
+    give(session, said) // §4.5.2: also to the resource itself
     return 'answered'
   }
 
-  /** @param words the last presence says more than that it is the last: worth keeping (§4.3.2) */
-  const leave = (session: Session, said: Broadcast, words: boolean): void => {
+  /** @param words the last presence where it says more than that it is the last: worth keeping (§4.3.2) */
+  const leave = (session: Session, said: Broadcast, words: string | null): void => {
     session.wanted = session.priority = null
     session.presence = null
     sessions.changed(session.account)
-    tell(session, said, false)
-    farewell(session, said)
-    if (sessions.of(session.account).available.length === 0) depart(session.account, words ? said.head + said.tail : null)
+    tell(session, said)
+    farewell(session, said, true)
+    if (sessions.of(session.account).available.length === 0) depart(session.account, words)
   }
 
-  /** §4.6.3: who was sent directed presence hears of its end. */
-  const farewell = (session: Session, said: Broadcast): void => {
+  /** §4.6.3: who was sent directed presence hears of its end. @param told subscribers have heard of it (§4.6.1) */
+  const farewell = (session: Session, said: Broadcast, told: boolean): void => {
     const { directed } = session
     session.directed = null
     for (const to of directed?.values() ?? []) {
-      const there = sessions.of(to.bare).available
-      for (const other of there) if ((to.resource === '' || other.jid.resource === to.resource) && mayPass(session, other)) give(other, said)
+      if (told && (to.bare === session.account || session.member.from.has(to.bare))) continue
+      const { all, available } = sessions.of(to.bare)
+      // §8.5.3.1: a resource that is named gets it, available or not; as it got the beginning
+      const there = to.resource === '' ? available : all.filter((s) => s.jid.resource === to.resource)
+      for (const other of there) if (mayPass(session, other)) give(other, said)
     }
   }
 
@@ -238,8 +258,8 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
       return null
     },
     ended: (session) => {
-      if (session.wanted !== null) leave(session, lastWord(session), false)
-      else farewell(session, lastWord(session)) // directed presence needs no other (§4.6.1)
+      if (session.wanted !== null) leave(session, lastWord(session), null)
+      else farewell(session, lastWord(session), false) // directed presence needs no other (§4.6.1)
     },
     show,
     restate: (account, change) => {
@@ -250,16 +270,21 @@ export const makePresence = ({ sessions, rows, mailbox, departures, blocklists, 
         if (session.presence === null) continue
         session.presence = changed(session.presence)
         rows.update(session)
-        tell(session, session.presence, true)
+        tell(session, session.presence)
       }
     },
     probe: (from, to, session) => {
       // §4.3.2: nobody learns more than a subscriber does; the others learn nothing, not even that they are none
-      const isOwn = to.bare === from.bare
-      if (!isOwn && !session.member.to.includes(to.bare)) return ignored('RFC 6121 §4.3.2')
-      const there = sessions.of(to.bare).available.filter((s) => to.resource === '' || s.jid.resource === to.resource)
-      for (const other of there) if (isOwn || (other.member.from.has(from.bare) && mayPass(other, session))) give(session, other.presence as Broadcast)
-      return 'answered'
+      let answered = false
+      for (const other of sessions.of(to.bare).all) {
+        if ((to.resource !== '' && other.jid.resource !== to.resource) || !mayPass(other, session)) continue
+        const sees = other.presence !== null && (to.bare === from.bare || other.member.from.has(from.bare))
+        // §4.6.6: and who was sent directed presence by this very resource
+        if (!sees && (to.resource === '' || !knows(other, from))) continue
+        answered = true
+        give(session, to.resource === '' ? other.presence as Broadcast : mere(other))
+      }
+      return answered ? 'answered' : ignored('RFC 6121 §4.3.2')
     },
     lastSeen: async (account) => {
       if (sessions.of(account).available.length > 0) return null
