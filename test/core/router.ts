@@ -53,6 +53,7 @@ const MESSAGES: [string, (core: Core) => TestSession[], string, string[]][] = [
   ['§8.5.3.1 full JID that matches, not available', bound, `${JULIET}/balcony`, Array<string>(5).fill('delivered to balcony')],
   ['§8.5.3.2.1 full JID without a match, no resources', nobody, `${JULIET}/gone`, [E, 'stored', E, I, I]],
   ['§8.5.3.2.1 full JID without a match, only negative resources', negative, `${JULIET}/gone`, [E, 'stored', E, I, I]],
+  ['§8.5.3.2.1 full JID without a match, a resource that is bound but not available', bound, `${JULIET}/gone`, [E, 'stored', E, I, I]],
   ['§8.5.3.2.1 full JID without a match, several resources', three, `${JULIET}/gone`, [E, 'delivered to balcony and chamber', E, I, I]],
   ['RFC 6120 §10.5.2 the server itself', nobody, 'localhost', [E, E, E, I, I]],
   ['RFC 6120 §10.5.2 a resource of the server', nobody, 'localhost/x', [E, E, E, I, I]],
@@ -69,13 +70,19 @@ for (const [row, who, to, expected] of MESSAGES) {
 }
 
 const ALL = 'delivered to balcony and chamber and garden and tomb'
-// section · who · address · available, unavailable, subscribe, probe, error
+// section · who · address · available, unavailable, subscribe, probe, error. Romeo is no contact: §3 in subscribing.ts, §4 in presence.ts
 const PRESENCES: [string, (core: Core) => TestSession[], string, string[]][] = [
-  ['§8.5.1 no such user', nobody, 'nobody@localhost', [I, I, I, I, I]],
+  ['§8.5.1 no such user, bare JID', nobody, 'nobody@localhost', [I, I, I, I, I]],
+  ['§8.5.1 no such user, full JID', nobody, 'nobody@localhost/x', [I, I, I, I, I]],
   ['§8.5.2.1.2 bare JID: every available resource, negative ones too', three, JULIET, [ALL, ALL, ALL, I, I]],
+  ['§8.5.2.1.2 bare JID, only negative resources', negative, JULIET, ['delivered to tomb', 'delivered to tomb', 'delivered to tomb', I, I]],
+  ['§8.5.2.1.2 bare JID, a resource that is bound but not available', bound, JULIET, [I, I, 'stored', I, I]],
   ['§8.5.2.2.2 bare JID, nobody there', nobody, JULIET, [I, I, 'stored', I, I]],
   ['§8.5.3.1 full JID that matches', three, `${JULIET}/garden`, ['delivered to garden', 'delivered to garden', ALL, I, 'delivered to garden']],
+  ['§8.5.3.1 full JID that matches, not available', bound, `${JULIET}/balcony`, ['delivered to balcony', 'delivered to balcony', 'stored', I, 'delivered to balcony']],
   ['§8.5.3.2.2 full JID without a match', three, `${JULIET}/gone`, [I, I, ALL, I, I]],
+  ['§8.5.3.2.2 full JID without a match, nobody there', nobody, `${JULIET}/gone`, [I, I, 'stored', I, I]],
+  ['RFC 6120 §10.5.2 the server itself', nobody, 'localhost', [I, I, I, I, I]],
 ]
 
 for (const [row, who, to, expected] of PRESENCES) {
@@ -83,6 +90,8 @@ for (const [row, who, to, expected] of PRESENCES) {
     for (const [i, type] of ['', 'unavailable', 'subscribe', 'probe', 'error'].entries()) {
       t.equal(await outcome(who, `<presence to='${to}'${type === '' ? '' : ` type='${type}'`}/>`), expected[i], type === '' ? 'available' : type)
     }
+    // answers to what nobody asked, and the end of what there is not (A.3.2, A.3.3, A.3.4)
+    for (const type of ['subscribed', 'unsubscribe', 'unsubscribed']) t.equal(await outcome(who, `<presence to='${to}' type='${type}'/>`), I, type)
   })
 }
 
@@ -91,10 +100,16 @@ t.test('RFC 6121 §4.7.1: presence of an unknown type is a bad request', async (
 
 // section · who · address · get, set, result, error
 const IQS: [string, (core: Core) => TestSession[], string, string[]][] = [
-  ['§8.5.1 no such user', nobody, 'nobody@localhost', [E, E, I, I]],
+  ['§8.5.1 no such user, bare JID', nobody, 'nobody@localhost', [E, E, I, I]],
+  ['§8.5.1 no such user, full JID', nobody, 'nobody@localhost/x', [E, E, I, I]],
   ['§8.5.2.1.3 bare JID of somebody else: answered for them, refused', three, JULIET, [E, E, I, I]],
+  ['§8.5.2.2.3 bare JID of somebody else, nobody there', nobody, JULIET, [E, E, I, I]],
+  // the first case of §8.5.3.1, SHOULD NOT deliver without shared presence, is not followed: clients ask strangers in rooms
+  // and chats, and a full JID's random resource is the secret (RFC 6120 §7.6)
   ['§8.5.3.1 full JID that matches', three, `${JULIET}/tomb`, Array<string>(4).fill('delivered to tomb')],
+  ['§8.5.3.1 full JID that matches, not available', bound, `${JULIET}/balcony`, Array<string>(4).fill('delivered to balcony')],
   ['§8.5.3.2.3 full JID without a match', three, `${JULIET}/gone`, [E, E, I, I]],
+  ['§8.5.3.2.3 full JID without a match, nobody there', nobody, `${JULIET}/gone`, [E, E, I, I]],
   ['RFC 6120 §10.5.2 the server: unknown payloads', nobody, 'localhost', [E, E, I, I]],
 ]
 
