@@ -1,6 +1,7 @@
-// What is kept back from a client that nobody looks at (XEP-0352 §3.2): presence and stand-alone chat states, of which
-// only the last counts. Everything else goes out at once, and what is held goes out before it; so what a client gets is
-// what it was sent, in that order, with nothing missing but what something newer of the same sender has replaced.
+// What is kept back from a client that nobody looks at (XEP-0352 §3.2), or that is slow to read (lib/net/connection.ts):
+// presence and stand-alone chat states, of which only the last counts. Everything else goes out at once, and what is held
+// goes out before it; so what a client gets is what it was sent, in that order, with nothing missing but what something
+// newer of the same sender has replaced.
 import { ownCopy } from '../base/octets.js'
 import type { Frame } from '../base/stanza.js'
 import { NS } from '../base/namespaces.js'
@@ -37,7 +38,7 @@ const ACCOMPANYING: readonly string[] = [CHAT_STATES, NS.hints, NS.stanzaId, 'ur
 const MUC_EVENT = /[<:](?:status|destroy)[\s/>]/
 
 /** At a limit everything goes out, which costs the client one wake-up and nothing else. */
-export const makeHold = (outlet: Outlet, limits: HoldLimits): Holding => {
+export const makeHold = (outlet: Pick<Outlet, 'write'>, limits: HoldLimits): Holding => {
   /** In the order they came: a Map keeps it, as long as what is replaced is deleted first. */
   const held = new Map<string, Held>()
   let bytes = 0

@@ -10,6 +10,8 @@ import { NS } from '../base/namespaces.js'
 import type { Frame, Stanza } from '../base/stanza.js'
 import { Framer } from '../wire/framer.js'
 import type { FramerSink, Header } from '../wire/framer.js'
+import { makeHold } from '../core/hold.js'
+import type { Holding } from '../core/hold.js'
 import type { Session } from '../core/sessions.js'
 import { errorOf } from '../wire/replies.js'
 import { DOCUMENT, FRAMES } from './framing.js'
@@ -39,6 +41,10 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   private paused = false
   /** The peer is gone; what was read of it is still handled. */
   private gone = false
+  /** Presence kept back from a reader that is slow; null: it keeps up. */
+  private slow: Holding | null = null
+  /** Octets unread above which a write needs a closer look: a quarter of what is allowed, none while presence is kept back. */
+  private brim: number
   private turn = 0
   private usedStanzas = 0
   private usedBytes = 0
@@ -55,6 +61,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     this.host = host
     this.framer = new Framer(this, host.limits.unauthenticated)
     this.login = { header: null, username: null, domain: null, exchange: null, attempts: 0 }
+    this.brim = host.settings.writeBufferBytes >> 2
     this.lastRead = host.time()
     this.deadline = this.lastRead + host.settings.authTimeout * 1000
     this.link = makeLink(this)
@@ -123,10 +130,36 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     if (this.phase === 'closing' || this.phase === 'over' || this.gone) return false
     const hold = this.session?.hold
     if (hold !== null && hold !== undefined && hold.take(octets, declared)) return true
-    if (!this.hasRoom(octets)) return false
+    return this.put(octets, declared)
+  }
+
+  private put(octets: string, declared: boolean): boolean {
+    if (this.link.buffered() + octets.length > this.brim) {
+      if (this.keptBack(octets, declared)) return true
+      if (!this.hasRoom(octets)) return false
+    }
     if (this.host.tap !== null && this.session !== null) this.host.tap.saw('out', this.session, octets)
     this.link.send(octets, declared)
     return true
+  }
+
+  /** Of presence only the last counts: until a slow reader has read, it waits here; everything else goes out behind it. */
+  private keptBack(octets: string, declared: boolean): boolean {
+    if (this.session === null) return false
+    if (this.slow === null) {
+      const { inactiveHoldStanzas, inactiveHoldBytes, writeBufferBytes } = this.host.settings
+      this.slow = makeHold({ write: (kept, has) => this.put(kept, has) }, { stanzas: inactiveHoldStanzas, bytes: Math.min(inactiveHoldBytes, writeBufferBytes >> 2) })
+      this.brim = -1
+      void this.link.flushed().then(() => this.caughtUp())
+    }
+    return this.slow.take(octets, declared)
+  }
+
+  private caughtUp(): void {
+    const { slow } = this
+    this.slow = null
+    this.brim = this.host.settings.writeBufferBytes >> 2
+    slow?.release()
   }
 
   flushed(): Promise<boolean> {
