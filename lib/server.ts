@@ -1,5 +1,6 @@
 // The roof of the library: a server made from its settings and its routes. Everything is composed here and nowhere else;
 // no part finds another by itself.
+import type { Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { SecureContext } from 'node:tls'
 import type { Logger } from 'pino'
@@ -18,7 +19,7 @@ import type { Guest, Host, Tap } from './net/host.js'
 import { makeGate } from './net/gate.js'
 import type { Gate } from './net/gate.js'
 import { listenHttp, listenHttps } from './net/http.js'
-import { listenTcp, listenTls } from './net/tcp.js'
+import { listenTcp, listenTls, welcome } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
 import { WEBSOCKET_PATH, webSocketEntrance } from './net/websocket.js'
 import { addAccounts, commonIterations, credentialsOf, deleteAccount, setCredentials } from './store/accounts.js'
@@ -73,6 +74,8 @@ export interface Server {
   reload(): Promise<void>
   /** Remove an account, tell its contacts, end its sessions. False: there is none. */
   removeAccount(account: string): Promise<boolean>
+  /** Take in a connection that came another way than through a port. */
+  welcome(socket: Socket): void
   /** Close streams in order, then everything else. */
   stop(): Promise<void>
 }
@@ -240,6 +243,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
 
   return {
     ports, db, counters, sessions, gate, removeAccount: services.removeAccount,
+    welcome: (socket) => welcome(host, socket),
     reload: async () => {
       if (options.tls === null) return
       const fresh = await loadTls(options.tls)

@@ -12,7 +12,7 @@ import { Parser } from 'tap-parser'
 import type { FinalResults, Result } from 'tap-parser'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-const NO_TESTS = ['test/run.ts', 'test/helpers/', 'test/bench/', 'test/data/', 'test/plays/data', 'test/debian/']
+const NO_TESTS = ['test/run.ts', 'test/helpers/', 'test/bench/', 'test/data/', 'test/debian/']
 const TIMEOUT = 120 // seconds for one file on a busy machine
 const NO_CLAIMS = 'no tests found' // tap's word for a file without an assertion
 
@@ -25,7 +25,7 @@ const main = async (): Promise<void> => {
   const args = process.argv.slice(2)
   const options = args.filter(arg => arg.startsWith('-') && arg !== '--')
   const wanted = args.filter(arg => !arg.startsWith('-')).map(arg => asTest(relative(ROOT, resolve(process.env['INIT_CWD'] ?? '.', arg))))
-  const files = sources('test').filter(file => wanted.length === 0 || wanted.some(path => file === path || file.startsWith(`${path}/`)))
+  const files = sources('test').filter(file => wanted.length === 0 || wanted.some(path => file === path || file === `${path}.ts` || file.startsWith(`${path}/`)))
   if (files.length === 0) fail(`no test matches ${wanted.join(' ')}`)
   const unbuilt = files.filter(file => !existsSync(compiled(file)))
   for (const file of unbuilt) fail(`${file}: not built, run npm run build`)

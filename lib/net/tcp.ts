@@ -34,7 +34,7 @@ export const listen = (server: Server, port: number, host: string, what: string,
 })
 
 /** Take a socket in, if the gate lets it. */
-const welcome = (host: Host, socket: Socket, tls = false): void => {
+export const welcome = (host: Host, socket: Socket, tls = false): void => {
   socket.setNoDelay(true)
   if (!admit(host, plainAddress(socket.remoteAddress))) {
     socket.destroy()

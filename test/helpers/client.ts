@@ -25,13 +25,15 @@ export interface RawClient {
   next(fits?: (element: Element) => boolean, ms?: number): Promise<Element>
   /** Nothing that fits comes before the answer to a ping: the server has had its say. */
   nothing(fits?: (element: Element) => boolean): Promise<void>
+  /** Take all that has come so far; what the server has by now has come. */
+  skip(): Promise<void>
   /** Send a request and wait for its answer. */
   iq(type: 'get' | 'set', payload: string, to?: string): Promise<Element>
   startTls(options?: ConnectionOptions): Promise<void>
   /** A new stream begins: what comes next is a new document. */
   restart(): void
   open(to?: string, more?: string): Promise<Element>
-  login(user: string, password: string, resource?: string): Promise<RawClient>
+  login(user: string, password: string, resource?: string, domain?: string): Promise<RawClient>
   presence(inner?: string): Promise<void>
   /** Close the stream in order. */
   close(): Promise<void>
@@ -46,14 +48,21 @@ interface Tokens {
   write(text: string): void
 }
 
-export const rawClient = async (port: number, options: { tls?: ConnectionOptions; host?: string; localAddress?: string } = {}): Promise<RawClient> => {
-  const { tls, host = '127.0.0.1', localAddress } = options
-  const first = tls === undefined ? connectTcp({ port, host, ...(localAddress === undefined ? {} : { localAddress }) })
+/** @param to a port, or a socket that is connected already */
+export const rawClient = async (to: number | Socket, options: { tls?: ConnectionOptions; host?: string; localAddress?: string } = {}): Promise<RawClient> =>
+  clientOn(typeof to === 'number' ? await connected(to, options) : to)
+
+const connected = async (port: number, { tls, host = '127.0.0.1', localAddress }: { tls?: ConnectionOptions; host?: string; localAddress?: string }): Promise<Socket> => {
+  const socket = tls === undefined ? connectTcp({ port, host, ...(localAddress === undefined ? {} : { localAddress }) })
     : connectTls({ port, host, servername: 'localhost', ALPNProtocols: ['xmpp-client'], ...tls })
   await new Promise<void>((resolve, reject) => {
-    first.once(tls === undefined ? 'connect' : 'secureConnect', resolve)
-    first.once('error', reject)
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve)
+    socket.once('error', reject)
   })
+  return socket
+}
+
+const clientOn = (first: Socket): RawClient => {
   const elements: Element[] = []
   let unread: Element[] = []
   const waiting: { fits: (element: Element) => boolean; resolve: (element: Element) => void }[] = []
@@ -129,6 +138,10 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
       const found = unread.find(fits)
       if (found !== undefined) throw new Error(`this should not have come: ${String(found)}`)
     },
+    skip: async () => {
+      await client.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
+      unread = []
+    },
     iq: (type, payload, to) => {
       const id = `t${++ids}`
       client.send(`<iq type='${type}' id='${id}'${to === undefined ? '' : ` to='${to}'`}>${payload}</iq>`)
@@ -158,12 +171,12 @@ export const rawClient = async (port: number, options: { tls?: ConnectionOptions
       client.send(header(to, more))
       return client.next((e) => e.name === 'stream:features')
     },
-    login: async (user, password, resource = '') => {
-      await client.open()
+    login: async (user, password, resource = '', domain = 'localhost') => {
+      await client.open(domain)
       client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0${user}\0${password}`).toString('base64')}</auth>`)
       const answer = await client.next((e) => e.name === 'success' || e.name === 'failure')
       if (answer.name !== 'success') throw new Error(String(answer))
-      await client.open()
+      await client.open(domain)
       const bound = await client.iq('set', `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>${resource === '' ? '' : `<resource>${resource}</resource>`}</bind>`)
       if (bound.attrs['type'] !== 'result') throw new Error(String(bound))
       client.jid = bound.getChild('bind')?.getChildText('jid') ?? ''
