@@ -127,7 +127,8 @@ t.test('no more sessions for one account than allowed: resource-constraint (§7.
 t.test('while the database is away nobody is bound, and can bind when it is back', async (t) => {
   const db = await testDatabase(t)
   let away = false
-  const server = await testServer(t, {}, { db: { ...db, transaction: (run) => (away ? Promise.reject(new Error('away')) : db.transaction(run)) } })
+  const present = <A extends unknown[], R>(work: (...args: A) => Promise<R>) => (...args: A): Promise<R> => (away ? Promise.reject(new Error('away')) : work(...args))
+  const server = await testServer(t, {}, { db: { ...db, transaction: present(db.transaction) as typeof db.transaction, query: present(db.query) as typeof db.query } })
   const { client } = await unbound(server)
   away = true
   const refused = await bind(client, 'x')
