@@ -46,6 +46,13 @@ export const addUsers = async (db: Database, users: readonly string[], domain = 
 
 export const USERS = ['romeo', 'juliet', 'mercutio'] as const
 
+/** The accounts as on their first day, so that tests can share a server: what they had is gone, and their sessions are over. */
+export const startOver = async (server: Pick<TestServer, 'db' | 'sessions' | 'removeAccount'>, users: readonly string[] = USERS): Promise<void> => {
+  for (const user of users) await server.removeAccount(`${user}@localhost`)
+  while (server.sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await addUsers(server.db, users)
+}
+
 export const testServer = async (
   t: Teardown, overrides: Partial<Settings> = {}, { routes = ROUTES, users = USERS, db: given }: { routes?: readonly Route[]; users?: readonly string[]; db?: Database } = {},
 ): Promise<TestServer> => {

@@ -2,8 +2,15 @@ import t from 'tap'
 import type { Element } from 'ltx'
 import type { RawClient } from '../helpers/client.js'
 import { frame, memoryStore, testCore } from '../helpers/core.js'
-import { testServer } from '../helpers/server.js'
+import { startOver, testServer } from '../helpers/server.js'
 import type { TestServer } from '../helpers/server.js'
+
+const shared = testServer(t)
+const fresh = async (): Promise<TestServer> => {
+  const server = await shared
+  await startOver(server)
+  return server
+}
 
 const BLOCKING = 'urn:xmpp:blocking'
 const items = (...jids: readonly string[]): string => jids.map((jid) => `<item jid='${jid}'/>`).join('')
@@ -40,14 +47,14 @@ const friends = async (a: RawClient, b: RawClient): Promise<void> => {
 }
 
 t.test('the server announces blocking', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await server.login('romeo')
   const info = await romeo.iq('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", 'localhost')
   t.ok(info.getChild('query')?.getChildren('feature').some((f) => f.attrs['var'] === BLOCKING))
 })
 
 t.test('what is blocked is listed, normalised, until it is unblocked (§3.2–§3.5)', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await server.login('romeo')
   t.same(await blocklist(romeo), [], 'empty at first, and a result')
   t.equal((await block(romeo, 'TYBALT@Localhost', 'spam.example', 'a@b.example/C')).attrs['type'], 'result')
@@ -78,7 +85,7 @@ t.test('a command that cannot be meant is refused, and changes nothing', async (
 })
 
 t.test('each session that asked for the list gets pushes, and no other', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const [desk, phone, watch] = [await server.login('romeo', 'desk'), await server.login('romeo', 'phone'), await server.login('romeo', 'watch')]
   await blocklist(desk)
   await blocklist(phone)
@@ -101,7 +108,7 @@ t.test('each session that asked for the list gets pushes, and no other', async (
 })
 
 t.test('nothing goes to who is blocked: its sender is told that it has blocked it', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const juliet = await online(server, 'juliet', 'balcony')
   await block(romeo, 'juliet@localhost')
@@ -128,10 +135,12 @@ t.test('nothing goes to who is blocked: its sender is told that it has blocked i
 })
 
 t.test('nothing comes from who is blocked: to it, one looks like somebody who is not there', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const juliet = await online(server, 'juliet', 'balcony')
   await block(romeo, 'juliet@localhost')
+  const byRule = (): number => server.counters.ignored.get('XEP-0191 §3.3') ?? 0
+  const before = byRule()
   for (const to of ['romeo@localhost', 'romeo@localhost/orchard', 'nobody@localhost']) {
     juliet.send(`<message to='${to}' type='chat' id='m'><body>x</body></message>`)
     t.equal(condition(await juliet.next(isMessage)), 'service-unavailable', `a message to ${to}`)
@@ -141,12 +150,12 @@ t.test('nothing comes from who is blocked: to it, one looks like somebody who is
     await juliet.nothing((e) => e.attrs['type'] === 'error' || isPresence(e))
   }
   await romeo.nothing((e) => String(e.attrs['from']).startsWith('juliet'))
-  t.equal(server.counters.ignored.get('XEP-0191 §3.3'), 10, 'by a rule with a name')
+  t.equal(byRule() - before, 10, 'by a rule with a name')
   t.equal(server.counters.bugs, 0)
 })
 
 t.test('who is blocked cannot leave a message for somebody who is away either', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await server.login('romeo')
   await block(romeo, 'juliet@localhost')
   await romeo.close()
@@ -164,7 +173,7 @@ t.test('who is blocked cannot leave a message for somebody who is away either', 
 })
 
 t.test('an item blocks what XEP-0191 §6 says it does', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const balcony = await online(server, 'juliet', 'balcony')
   const tomb = await online(server, 'juliet', 'tomb')
@@ -189,7 +198,7 @@ t.test('an item blocks what XEP-0191 §6 says it does', async (t) => {
 })
 
 t.test('neither one\'s own sessions nor the server itself can be shut out', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const desk = await online(server, 'romeo', 'desk')
   const phone = await online(server, 'romeo', 'phone')
   await block(desk, 'localhost', 'romeo@localhost', 'romeo@localhost/phone')
@@ -202,7 +211,7 @@ t.test('neither one\'s own sessions nor the server itself can be shut out', asyn
 })
 
 t.test('who is blocked sees one leave, and come back when it is unblocked', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const juliet = await online(server, 'juliet', 'balcony')
   const mercutio = await online(server, 'mercutio', 'street')
@@ -231,7 +240,7 @@ t.test('who is blocked sees one leave, and come back when it is unblocked', asyn
 })
 
 t.test('who may not see one\'s presence learns nothing from being blocked or unblocked', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const juliet = await online(server, 'juliet', 'balcony')
   await block(romeo, 'juliet@localhost')
@@ -245,7 +254,7 @@ t.test('who may not see one\'s presence learns nothing from being blocked or unb
 })
 
 t.test('a contact that left while it was blocked is shown as away afterwards', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const juliet = await online(server, 'juliet', 'balcony')
   await friends(romeo, juliet)
@@ -254,11 +263,11 @@ t.test('a contact that left while it was blocked is shown as away afterwards', a
   await juliet.close()
   await romeo.nothing((e) => String(e.attrs['from']).startsWith('juliet'))
   await unblock(romeo, 'juliet@localhost')
-  await romeo.next(from('juliet@localhost', 'unavailable'))
+  t.ok(await romeo.next(from('juliet@localhost', 'unavailable')))
 })
 
 t.test('a log-in brings nothing of who is blocked, nor of who blocks', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const juliet = await online(server, 'juliet', 'balcony')
   const mercutio = await online(server, 'mercutio', 'street')
@@ -284,7 +293,7 @@ t.test('a log-in brings nothing of who is blocked, nor of who blocks', async (t)
 })
 
 t.test('a subscription asked for by who is blocked is never seen, and leaves its sender waiting', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await online(server, 'romeo', 'orchard')
   const juliet = await online(server, 'juliet', 'balcony')
   await block(romeo, 'juliet@localhost')
@@ -296,7 +305,7 @@ t.test('a subscription asked for by who is blocked is never seen, and leaves its
 })
 
 t.test('what was refused because it is for somebody blocked is not copied to other sessions', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const desk = await online(server, 'romeo', 'desk')
   const phone = await online(server, 'romeo', 'phone')
   await phone.iq('set', "<enable xmlns='urn:xmpp:carbons:2'/>")
@@ -328,7 +337,7 @@ t.test('between two who block nobody, nothing waits', async (t) => {
 })
 
 t.test('privacy lists (XEP-0016), which blocking has replaced, are refused at once: Psi asks for them at each log-in', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await server.login('romeo')
   for (const type of ['get', 'set'] as const) t.equal(condition(await romeo.iq(type, "<query xmlns='jabber:iq:privacy'/>")), 'service-unavailable')
 })

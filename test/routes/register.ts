@@ -1,7 +1,15 @@
 import t from 'tap'
 import type { Element } from 'ltx'
 import type { RawClient } from '../helpers/client.js'
-import { testServer } from '../helpers/server.js'
+import { startOver, testServer } from '../helpers/server.js'
+import type { TestServer } from '../helpers/server.js'
+
+const shared = testServer(t)
+const fresh = async (): Promise<TestServer> => {
+  const server = await shared
+  await startOver(server)
+  return server
+}
 
 const NS = 'jabber:iq:register'
 const query = (inner = ''): string => `<query xmlns='${NS}'>${inner}</query>`
@@ -20,7 +28,7 @@ const authenticate = async (client: RawClient, user: string, password: string): 
 }
 
 t.test('who has logged in learns that it is registered, and under which name', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await server.login('romeo')
   for (const to of [undefined, 'localhost', 'romeo@localhost']) {
     const answer = (await romeo.iq('get', query(), to)).getChild('query', NS)
@@ -32,7 +40,7 @@ t.test('who has logged in learns that it is registered, and under which name', a
 })
 
 t.test('a password changed is the one that counts from then on (XEP-0077 §3.3)', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await server.login('romeo')
   t.equal(outcome(await romeo.iq('set', account('Romeo', 'Ⅸ nights'), 'localhost')), 'result')
   const log = async (password: string): Promise<RawClient> => (await server.client()).login('romeo', password)
@@ -53,7 +61,7 @@ t.test('a password changed is the one that counts from then on (XEP-0077 §3.3)'
 })
 
 t.test('an account that is cancelled is answered, its contacts hear of it, its sessions end, and it is gone (§3.2)', async (t) => {
-  const server = await testServer(t)
+  const server = await fresh()
   const romeo = await server.login('romeo', 'orchard')
   const phone = await server.login('romeo', 'phone')
   const juliet = await server.login('juliet', 'balcony')
