@@ -7,7 +7,7 @@ import { testServer } from '../helpers/server.js'
 import type { TestServer } from '../helpers/server.js'
 
 const MIB = 1024 * 1024
-const FILL = 'x'.repeat(8000)
+const FILL = 'x'.repeat(30_000)
 const numberOf = (e: Element): number => Number(e.getChild('status')?.attrs['n'] ?? -1)
 const say = (n: number): string => `<presence to='romeo@localhost/phone'><status n='${n}'>${FILL}</status></presence>`
 
@@ -22,7 +22,7 @@ const stalled = async (server: TestServer): Promise<{ romeo: RawClient; juliet: 
   const buffered = (): number => (outlet as { link: { buffered(): number } }).link.buffered()
   let sent = 0
   while (buffered() < 0.9 * MIB) {
-    for (let i = 0; i < 50; i++) juliet.send(say(++sent))
+    for (let i = 0; i < 20; i++) juliet.send(say(++sent))
     await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
     if (sent > 5000) throw new Error('the buffer does not fill')
   }
@@ -37,7 +37,7 @@ t.test('of the presence that a slow reader has not read, the last is kept; a mes
   const last = sent + Math.ceil(12 * MIB / FILL.length)
   for (let n = sent + 1; n <= last; n++) {
     juliet.send(say(n))
-    if (n % 500 === 0) await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
+    if (n % 100 === 0) await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
   }
   await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
   t.ok(buffered() - full < 2 * FILL.length, 'nothing more waits to be written')
@@ -63,9 +63,9 @@ t.test('of the presence that a slow reader has not read, the last is kept; a mes
 t.test('what cannot be replaced ends the connection of who does not read it, as before', async (t) => {
   const server = await testServer(t, { writeBufferBytes: 4 * MIB })
   const { romeo, juliet } = await stalled(server)
-  for (let i = 0; i < 800 && server.sessions.size === 2; i++) {
+  for (let i = 0; i < 300 && server.sessions.size === 2; i++) {
     juliet.send(`<message to='romeo@localhost/phone' type='chat'><body>${FILL}</body></message>`)
-    if (i % 50 === 0) await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
+    if (i % 20 === 0) await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
   }
   await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
   t.ok(server.logged.some((line) => /does not read/.test(line.msg)))
