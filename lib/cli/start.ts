@@ -19,6 +19,8 @@ export const start = async (settings: Settings, sources: Sources, deps: Deps, ar
     const running = await deps.startServer(settings)
     try {
       control.serve(handlersOf(running))
+      // heard from before the banner, for whoever reads that may send one at once
+      const ended = untilStopped(stopped, running, around)
       const { accounts: demo, file: demoFile } = await demoAccounts(settings, deps, running.accounts)
       around.stdout.write(banner({
         version: deps.version,
@@ -34,7 +36,7 @@ export const start = async (settings: Settings, sources: Sources, deps: Deps, ar
         insecureLoopback: settings.insecureLoopback,
         idle: notInEffect(settings, sources),
       }))
-      await untilStopped(stopped, running, around)
+      await ended
     } finally {
       await running.close()
     }
