@@ -1,6 +1,6 @@
 // Listeners for clients over TCP: with STARTTLS (RFC 6120 §5) and with TLS from the first byte (XEP-0368).
-import { createServer } from 'node:net'
-import type { AddressInfo, Server, Socket } from 'node:net'
+import { createServer, Socket } from 'node:net'
+import type { AddressInfo, Server, SocketConstructorOpts } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Logger } from 'pino'
 import { UsageError } from '../base/errors.js'
@@ -33,6 +33,27 @@ export const listen = (server: Server, port: number, host: string, what: string,
   })
 })
 
+/**
+ * Node makes a buffer of 64 KiB for each read of a socket, unless it is given one (`onread`): then all sockets share it, and
+ * what was read is copied. Measured at one message a read: a fifth of the time spent outside the kernel.
+ */
+const onread = {
+  buffer: Buffer.allocUnsafeSlow(65536),
+  callback(this: Socket, length: number, buffer: Uint8Array): boolean {
+    this.emit('data', Buffer.from(buffer.subarray(0, length)))
+    return true
+  },
+}
+
+/** The socket of a paused connection made anew, with `onread`, which a server's options do not offer. `_handle` has no other name. */
+const sharingBuffer = (paused: Socket): Socket => {
+  const owner = paused as unknown as { _handle: { useUserBuffer?: unknown } | null }
+  const handle = owner._handle
+  if (typeof handle?.useUserBuffer !== 'function') return paused.resume()
+  owner._handle = null
+  return new Socket({ handle, onread } as unknown as SocketConstructorOpts)
+}
+
 /** Take a socket in, if the gate lets it. */
 export const welcome = (host: Host, socket: Socket, tls = false): void => {
   socket.setNoDelay(true)
@@ -46,7 +67,7 @@ export const welcome = (host: Host, socket: Socket, tls = false): void => {
 }
 
 export const listenTcp = async (host: Host, port: number, address: string): Promise<Listener> => {
-  const server = createServer((socket) => welcome(host, socket))
+  const server = createServer({ pauseOnConnect: true }, (socket) => welcome(host, sharingBuffer(socket)))
   const bound = await listen(server, port, address, 'c2s_port', host.log)
   return { port: bound, close: () => closing(server) }
 }
