@@ -48,7 +48,9 @@ const copy = (direction: Direction, routed: Routed, sessions: readonly Session[]
 
 /** §10.1: any number of times. */
 const want = (carbons: boolean) => ({ session }: Request): void => {
-  if (session !== null) session.carbons = carbons
+  if (session === null || !session.open || session.carbons === carbons) return
+  session.carbons = carbons
+  session.member.copies += carbons ? 1 : -1
 }
 
 export const carbons: Route = {
@@ -64,13 +66,11 @@ export const carbons: Route = {
       kinds: ['message'],
       run: (routed, { sessionsOf, domains }) => {
         const { session, to } = routed
-        if (session === null) return
-        const sessions = sessionsOf(session.account)
-        if (sessions.length < 2) return
+        if (session === null || session.member.copies === 0) return
         // what goes to the account itself is copied as received, where it is known who got it: one copy each (§7).
         // The server itself reads no messages: it refuses them
         if (to.bare === session.account || (to.local === '' && domains.has(to.domain))) return
-        copy('sent', routed, sessions, NOBODY)
+        copy('sent', routed, sessionsOf(session.account), NOBODY)
       },
     },
     // §11: a copy is the server's own word, written to a session and never routed. What comes this way is a forgery; not
@@ -79,8 +79,8 @@ export const carbons: Route = {
     delivered: {
       kinds: ['message'],
       run: (routed, { sessionsOf }, taken) => {
-        const sessions = sessionsOf(routed.to.bare)
-        if (sessions.length > 1) copy('received', routed, sessions, taken)
+        // whoever took it is of the receiver's account; where nobody here did, nobody here is left out either
+        if (taken[0]?.member.copies !== 0) copy('received', routed, sessionsOf(routed.to.bare), taken)
       },
     },
   },

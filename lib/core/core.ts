@@ -132,6 +132,7 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
       sessions.remove(session)
       presence.ended(session)
       rows.remove(session)
+      if (session.carbons) session.member.copies--
       members.release(session.member)
     },
     idle: async (ms) => {

@@ -16,6 +16,8 @@ export interface Member {
   requests: ReadonlyMap<string, string>
   /** Whom it blocks (XEP-0191); null: nobody. */
   blocks: Blocklist | null
+  /** How many of its sessions here want copies of messages (XEP-0280). */
+  copies: number
   /** SHA-1 of its avatar in hexadecimal (XEP-0153); '' where it has none. */
   photo: string
 }
@@ -42,6 +44,7 @@ export const makeMember = (account: string, { to, from, requests, blocked, photo
   from: from.length === 0 ? NO_SET : new Set(from),
   requests: requests.size === 0 ? NO_REQUESTS : requests,
   blocks: makeBlocklist(blocked),
+  copies: 0,
   photo,
 })
 

@@ -101,7 +101,8 @@ export const makeRouter = (parts: RouterParts): Router => {
     const routed: Routed = { stanza, from, to, session: sender }
     const plan = dispatch.plans.sent[stanza.kind]
     if (plan === null || sender === null) return sent(routed)
-    return after(walk(plan, routed, services), sent)
+    const walked = walk(plan, routed, services)
+    return walked === routed ? sent(routed) : after(walked, sent)
   }
 
   const sent = (routed: Routed): Verdict | Promise<Verdict> => {
