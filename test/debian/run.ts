@@ -1,5 +1,6 @@
 // Debian's clients, unmodified, against a jidway started as a user starts it: slixmpp and go-sendxmpp log in over TLS with
-// the certificate checked, and exchange messages with somebody online and offline. CI runs it:
+// the certificate checked, and exchange messages with somebody online and offline; then each driver of drivers/ walks its
+// client through a day of messaging with a contact. CI runs it:
 //   node dist/test/debian/run.js
 // A client that is missing is a failure, with the name of its package. Ends with the line "N passed, N failed".
 import { spawn, spawnSync } from 'node:child_process'
@@ -27,6 +28,29 @@ const freePort = (): Promise<number> => new Promise((resolve, reject) => {
     server.close(() => resolve(port))
   })
 })
+
+interface Driver {
+  readonly name: string
+  /** Debian packages, with something of each. */
+  readonly needs: Readonly<Record<string, string>>
+}
+
+const SLIXMPP = { 'python3-slixmpp': '/usr/lib/python3/dist-packages/slixmpp' }
+
+/** What drivers/NAME_client.py drives. */
+const DRIVERS: readonly Driver[] = [
+  { name: 'slixmpp', needs: SLIXMPP },
+  { name: 'nbxmpp', needs: { ...SLIXMPP, 'python3-nbxmpp': '/usr/lib/python3/dist-packages/nbxmpp' } },
+  { name: 'aioxmpp', needs: { ...SLIXMPP, 'python3-aioxmpp': '/usr/lib/python3/dist-packages/aioxmpp' } },
+  { name: 'profanity', needs: { ...SLIXMPP, profanity: '/usr/bin/profanity', tmux: '/usr/bin/tmux' } },
+  { name: 'mcabber', needs: { ...SLIXMPP, mcabber: '/usr/bin/mcabber', tmux: '/usr/bin/tmux' } },
+]
+
+/** Steps that fail for now, with what the driver says of each. One that passes, or fails otherwise, is a failure. */
+const EXPECTED_FAILURES: Readonly<Record<string, string>> = {
+  'slixmpp iq-pep-bookmarks': 'error service-unavailable',
+  'nbxmpp iq-bookmarks': 'error service-unavailable',
+}
 
 const JIDWAY = join(ROOT, 'dist/routes/main.js')
 const folder = mkdtempSync(join(tmpdir(), 'jidway-debian-'))
@@ -63,6 +87,10 @@ const main = async (): Promise<void> => {
     const added = spawnSync(process.execPath, [JIDWAY, 'user', 'add', `${user}@localhost`, '--password', user], { env: { ...process.env, ...settings }, encoding: 'utf8' })
     claim(added.status === 0, `jidway user add ${user}@localhost`, added.stdout + added.stderr)
   }
+  const file = join(folder, 'accounts.csv')
+  writeFileSync(file, DRIVERS.map(({ name }) => `${name}@localhost,secret\n${name}-peer@localhost,secret\n`).join(''))
+  const imported = spawnSync(process.execPath, [JIDWAY, 'user', 'import', file], { env: { ...process.env, ...settings }, encoding: 'utf8' })
+  claim(imported.status === 0, 'jidway user import: two accounts for each driver', imported.stdout + imported.stderr)
   let log = ''
   const server = spawn(process.execPath, [JIDWAY, 'start'], { env: { ...process.env, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
   started.push(server)
@@ -77,6 +105,8 @@ const main = async (): Promise<void> => {
 
   await slixmpp(port, ca)
   await goSendxmpp(port, ca)
+  for (const driver of DRIVERS) await drive(driver, port, ca)
+  for (const step of Object.keys(EXPECTED_FAILURES)) if (!steps.has(step)) claim(false, `${step}, expected to fail, is a step`)
 
   server.kill('SIGTERM')
   claim(await until(() => server.exitCode !== null, 15_000) && server.exitCode === 0, 'SIGTERM ends it with code 0', log.slice(-2000))
@@ -118,6 +148,32 @@ const goSendxmpp = async (port: number, ca: string): Promise<void> => {
   const second = await send()
   claim(second.code === 0 && await until(() => times() === 2, 20_000), 'go-sendxmpp gets a live message', second.text + heard)
   listener.kill('SIGTERM')
+}
+
+const steps = new Set<string>()
+
+/** Every step of a driver is a claim, and its closing line, without which steps are missing. */
+const drive = async ({ name, needs }: Driver, port: number, ca: string): Promise<void> => {
+  const missing = Object.keys(needs).filter(of => !existsSync(needs[of]!))
+  if (missing.length > 0) return claim(false, `${name} is installed`, `install it: apt-get install ${missing.join(' ')}`)
+  const script = join(ROOT, `test/debian/drivers/${name}_client.py`)
+  const env = { CA: ca, TMPDIR: folder, PYTHONDONTWRITEBYTECODE: '1' }
+  const { text } = await output('/usr/bin/python3', [script, '127.0.0.1', String(port), 'localhost', name, 'secret', `${name}-peer`], env, 120_000)
+  let evidence = text // shown once
+  const claimed = (ok: boolean, what: string): void => {
+    claim(ok, what, evidence)
+    if (!ok) evidence = ''
+  }
+  for (const [, word, what, said = ''] of text.matchAll(/^(PASS|FAIL) (\S+) +[0-9.]+s {2}(.*)$/gm)) {
+    const step = `${name} ${what}`
+    const expected = EXPECTED_FAILURES[step]
+    steps.add(step)
+    if (expected === undefined) claimed(word === 'PASS', step)
+    else if (word === 'PASS') claimed(false, `${step} passes: the list of expected failures is out of date`)
+    else claimed(said === expected, `${step} fails as expected: ${expected}`)
+  }
+  const closing = new RegExp(`^(PASS|FAIL) ${name}: .* steps, .*$`, 'm').exec(text)?.[0]
+  claimed(closing !== undefined, `${name} came to its end${closing === undefined ? '' : ` (${closing.slice(closing.indexOf(':') + 2)})`}`)
 }
 
 try {
