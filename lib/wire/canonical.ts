@@ -19,3 +19,13 @@ export const canonical = (frame: Frame, inherited: ReadonlySet<string> | null, a
   const xml = frame.xml.slice(0, frame.nameEnd) + declarations + frame.xml.slice(frame.nameEnd)
   return rebuild ? serialize(withoutPrefixes(treeOf(xml), NS.client, around.defaultNs, limit)) : xml
 }
+
+const START_TAG = /^<(?:[^"'>]|"[^"]*"|'[^']*')*>/
+const ATTRIBUTE = /\s+([^\s=]+)\s*=\s*(?:'([^']*)'|"([^"]*)")/g
+
+/**
+ * Without a `to` or xml:lang that is empty: it says nothing, counts as absent (Frame), and whoever splices one in would make
+ * two of it, which no receiver takes for well-formed (XML 1.0 §3.1).
+ */
+export const withoutHollow = (octets: string): string => octets.replace(START_TAG, (tag) =>
+  tag.replace(ATTRIBUTE, (all, name, single, double) => ((name === 'to' || name === 'xml:lang') && (single ?? double) === '' ? '' : all)))

@@ -22,6 +22,8 @@ export interface Scratch extends Prefixes {
   cdata: boolean
   /** The root, or a child of it, is written with a prefix (other than xml). */
   rebuild: boolean
+  /** Its `to` or xml:lang is there and empty. */
+  hollow: boolean
   empty: boolean
   declares: boolean
   rootNs: string
@@ -47,7 +49,7 @@ export interface Scratch extends Prefixes {
 
 const makeScratch = (): Scratch => ({
   declared: [], inherited: null,
-  stack: new Int32Array(0), depth: 0, cdata: false, rebuild: false, empty: false,
+  stack: new Int32Array(0), depth: 0, cdata: false, rebuild: false, hollow: false, empty: false,
   declares: false, rootNs: '', rootName: '', rootDefault: '', nameEnd: 0, openEnd: 0,
   type: -1, typeEnd: -1, id: -1, idEnd: -1, to: -1, toEnd: -1, from: -1, fromEnd: -1, fromAll: -1, fromAllEnd: -1,
   lang: -1, langEnd: -1, decode: false, count: 0, childStart: [], childEnd: [], childNs: [], childName: [],
@@ -64,7 +66,7 @@ export const takeScratch = (depth: number): Scratch => {
   const s = pool.pop() ?? makeScratch()
   if (s.stack.length < depth * 2) s.stack = new Int32Array(depth * 2)
   s.depth = s.count = 0
-  s.cdata = s.rebuild = s.decode = false
+  s.cdata = s.rebuild = s.hollow = s.decode = false
   s.type = s.id = s.to = s.from = s.lang = s.fromAll = s.fromAllEnd = -1
   if (s.declared.length > 0) s.declared.length = 0
   s.inherited = null
@@ -143,6 +145,7 @@ const rootAttribute = (buf: Buffer, A: Int32Array, s: Scratch, a: number, base: 
     } else return
   } else if ((A[a + 2] as number) === n + 3 && buf.latin1Slice(n, n + 8) === 'xml:lang') { s.lang = start; s.langEnd = end } else return
   if (((A[a + 5] as number) & DECODE) !== 0) s.decode = true
+  if (start === end && (s.to === start || s.lang === start)) s.hollow = true
 }
 
 const NO_CHILDREN: readonly Child[] = []

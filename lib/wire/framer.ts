@@ -11,7 +11,7 @@
 import { NS } from '../base/namespaces.js'
 import type { Frame } from '../base/stanza.js'
 import { toText } from '../base/octets.js'
-import { canonical } from './canonical.js'
+import { canonical, withoutHollow } from './canonical.js'
 import { WHITE } from './characters.js'
 import { readDeclaration, readStreamEnd, strayText } from './document.js'
 import { giveScratch, makeFrame, noteChild, noteElement, takeScratch } from './element.js'
@@ -416,8 +416,8 @@ export class Framer {
   private complete(buf: Buffer, end: number, s: Scratch): void {
     this.pos = end
     let frame = makeFrame(buf, this.base, end, s)
-    if (frame.kind !== '' && (s.inherited !== null || s.rebuild)) {
-      const octets = canonical(frame, s.inherited, this.around, s.rebuild, this.limits.bytes)
+    if (frame.kind !== '' && (s.inherited !== null || s.rebuild || s.hollow)) {
+      const octets = withoutHollow(canonical(frame, s.inherited, this.around, s.rebuild, this.limits.bytes))
       frame = frameOf(octets, { ...this.limits, bytes: Infinity, attributes: Infinity })
     }
     this.release()

@@ -138,7 +138,7 @@ export const readPlainStanza = (buf: Buffer, pos: number, received: number, dept
     if (buf[p] !== quote || p >= last) return null
     switch (which) {
       case 1:
-        if (to >= 0) return null
+        if (to >= 0 || p === start) return null
         to = start
         toEnd = p
         break
@@ -163,7 +163,7 @@ export const readPlainStanza = (buf: Buffer, pos: number, received: number, dept
         declared = true
         break
       default:
-        if (lang >= 0) return null
+        if (lang >= 0 || p === start) return null
         lang = start
         langEnd = p
     }

@@ -200,6 +200,16 @@ t.test('octets go through unchanged but for the stamp', async (t) => {
   t.equal(Buffer.from(juliet.got[0] as string, 'latin1').toString(), `<message from='romeo@localhost/orchard' to='${JULIET}'>${inside}</message>`)
 })
 
+t.test('an empty xml:lang or `to` does not become a second one, which would end its receivers\' streams', async (t) => {
+  const { core } = setUp()
+  const [juliet] = one(core) as [TestSession]
+  const german = core.session('romeo@localhost/german', 0, 'de')
+  await core.from(german, `<message to='${JULIET}' xml:lang=''><body>x</body></message>`)
+  t.equal(juliet.got.pop(), `<message from='romeo@localhost/german' xml:lang='de' to='${JULIET}'><body>x</body></message>`)
+  await core.from(german, '<presence to=\'\' xml:lang=\'\'/>')
+  t.equal(german.got.pop(), "<presence from='romeo@localhost/german' xml:lang='de' to='romeo@localhost'/>")
+})
+
 t.test('a message that nobody takes after all is stored, or its sender hears', async (t) => {
   const { core, store, romeo } = setUp()
   const [juliet] = one(core) as [TestSession]

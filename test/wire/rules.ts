@@ -211,6 +211,9 @@ t.test('a frame says what its element is', async (t) => {
   t.match(first("<iq tp='' form='' xmllang='' p:to='x' p:id='y'/>"), { type: '', id: '', to: '', from: '', lang: '' }, 'other attributes are not taken for these')
   t.equal(first("<message p:a='1'><p:b/></message>").xml, "<message xmlns:p='urn:p' p:a='1'><b xmlns='urn:p'/></message>")
   t.equal(first("<message><x><p:b/></x></message>").xml, "<message xmlns:p='urn:p'><x><p:b/></x></message>", 'only the declaration is spliced in where it is enough')
+  for (const text of ["<presence to='' xml:lang=''/>", "<presence xmlns='jabber:client' id='1' to = ''><show/></presence>", '<message xml:lang="" id=\'&amp;\'/>']) {
+    t.notMatch(first(text).xml, /to|lang/, 'an empty attribute that counts as absent is absent, or a stamp would be a second one')
+  }
   t.equal(first("<message><xml:b/></message>").xml, '<message><xml:b/></message>', 'the xml prefix cannot be replaced')
   t.equal(first("<c:message xmlns:c='jabber:client' c:a='&#10;'><c:body>&#13;&lt;</c:body></c:message>").xml, "<message xmlns:c='jabber:client' c:a='&#10;'><body>&#13;&lt;</body></message>")
 })
