@@ -70,7 +70,7 @@ export interface Core {
   readonly counters: Counters
   readonly dispatch: Dispatch
   readonly services: Services
-  /** The session is over, whatever the reason: its contacts are told, its row goes. */
+  /** The session is over, whatever the reason, once: its contacts are told, its row goes. */
   sessionOver(session: Session): void
   /** Resolves when nothing waits to be written, or after `ms`. */
   idle(ms: number): Promise<void>
@@ -129,6 +129,8 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
   return {
     router, sessions, members, rows, cache, counters, dispatch, services,
     sessionOver: (session) => {
+      if (!session.open) return
+      session.open = false
       sessions.remove(session)
       presence.ended(session)
       rows.remove(session)

@@ -35,7 +35,6 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
   try {
     await rows.save(session, null, null)
   } catch (error) {
-    session.open = false
     host.sessionOver(session)
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
@@ -43,7 +42,7 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
 }
 
 /** The full JID that the session gets, which ends others of it or is another one. From here to the session's entry nothing may be waited for. */
-const claim = ({ sessions, members, settings }: Host, member: Member, jid: Jid): Jid => {
+const claim = ({ sessions, members, settings, sessionOver }: Host, member: Member, jid: Jid): Jid => {
   // several, where connections bind the same one at once and the older are not gone yet
   const { all } = sessions.of(jid.bare)
   const others = all.filter((s) => s.jid.resource === jid.resource)
@@ -56,6 +55,10 @@ const claim = ({ sessions, members, settings }: Host, member: Member, jid: Jid):
     throw refusal
   }
   // RFC 6120 §7.7.2.2 leaves the choice to us: by default the newer one wins, for the older is often a dead socket
-  if (replaces) for (const other of others) other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
+  for (const other of replaces ? others : []) {
+    other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
+    // now, and not when its stream is done with what it waits for: contacts would take its end for that of the new one
+    sessionOver(other)
+  }
   return others.length > 0 && !replaces ? madeHere(jid) : jid
 }

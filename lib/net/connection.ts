@@ -348,10 +348,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
   /** The session is over, whatever becomes of the socket. */
   private leave(): void {
-    const { session } = this
-    if (session === null || !session.open) return
-    session.open = false
-    this.host.sessionOver(session)
+    if (this.session !== null) this.host.sessionOver(this.session)
   }
 
   private finish(): void {

@@ -63,7 +63,7 @@ const online = async (core: Core, full: string, inner = ''): Promise<TestSession
 
 /** The connection is over, in order or not. */
 const end = (core: Core, session: TestSession): void => {
-  session.open = session.takes = false
+  session.takes = false
   core.sessionOver(session)
 }
 

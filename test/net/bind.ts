@@ -1,8 +1,15 @@
 // Resource binding (RFC 6120 §7): who gets which full JID, and what becomes of a session whose resource is asked for again.
 import t from 'tap'
 import type { Element } from 'ltx'
+import { parse } from 'ltx'
+import { defaultSettings } from '../../lib/base/config.js'
+import { parseJid } from '../../lib/base/jid.js'
+import type { Session } from '../../lib/core/sessions.js'
+import { bindResource } from '../../lib/net/bind.js'
+import type { Host } from '../../lib/net/host.js'
 import { presencesOf } from '../../lib/store/presence.js'
 import type { RawClient } from '../helpers/client.js'
+import { memoryStore, recordingSession, testCore } from '../helpers/core.js'
 import { testDatabase } from '../helpers/database.js'
 import { plainOutcome, streamError } from '../helpers/scram.js'
 import { testServer } from '../helpers/server.js'
@@ -81,6 +88,26 @@ t.test('replace: the old stream ends with conflict, the new one has the resource
   const juliet = await server.login('juliet')
   juliet.send('<message to=\'romeo@localhost/orchard\' type=\'chat\'><body>still there?</body></message>')
   t.equal((await fresh.next((e) => e.name === 'message')).getChildText('body'), 'still there?')
+})
+
+t.test('replaced while its stream waits for something, the old session ends before the new one begins, and once', async (t) => {
+  const store = memoryStore(['romeo@localhost', 'juliet@localhost'])
+  const core = testCore({ store })
+  const host = { ...core, settings: defaultSettings({}) } as unknown as Host
+  // its connection takes the goodbye, and cannot leave yet
+  const login = (): Promise<Session> => bindResource(host, recordingSession('romeo@localhost/x').outlet, parseJid('romeo@localhost'), 'orchard', '')
+  const old = await login()
+  const juliet = await core.login('juliet@localhost/balcony')
+  await core.from(juliet, '<presence/>')
+  await core.from(juliet, "<presence type='subscribe' to='romeo@localhost'/>")
+  await core.from(old, "<presence type='subscribed' to='juliet@localhost'/>")
+  await core.from(old, '<presence/>')
+  juliet.got.length = 0
+  const fresh = await login()
+  await core.from(fresh, '<presence/>')
+  core.sessionOver(old)
+  t.same(juliet.got.map((octets) => (parse(octets) as Element).attrs['type'] ?? 'available'), ['unavailable', 'available'])
+  t.equal(core.members.get('romeo@localhost'), fresh.member, 'and what is known of the account stays as long as the new one')
 })
 
 t.test('replaced ten times in a row by ten connections at once, exactly one is left and one row', async (t) => {
