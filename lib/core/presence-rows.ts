@@ -1,12 +1,13 @@
 // A session's row in the presence table: written at bind, at a change of availability, and removed at close; in batches,
 // and in order for each session. Every change tells the other nodes the account's new generation.
 import { makeBatcher } from './batcher.js'
+import { makeInTurn } from './in-turn.js'
 import type { Bus, PresenceStore, SessionRow } from './ports.js'
 import type { Broadcast, Session } from './sessions.js'
 
 export interface PresenceRows {
-  /** Write the session's row. @param priority, presence null: bound, but not available */
-  save(session: Session, priority: number | null, presence: Broadcast | null): Promise<void>
+  /** Write the session's row. False: its account is gone. @param priority, presence null: bound, but not available */
+  save(session: Session, priority: number | null, presence: Broadcast | null): Promise<boolean>
   /** Write its last presence when there is time; of several the last counts. Nothing that routing depends on. */
   update(session: Session): void
   /** Delete the session's row, if it still is this session's. Tried again until it works; `idle` waits for it. */
@@ -20,6 +21,7 @@ interface Change {
   readonly gone: boolean
 }
 
+const ROWS = ['rows']
 const BATCH = 500
 const WAITING = 100_000
 /** ms between tries of a removal while the database is away. */
@@ -34,17 +36,20 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     for (const [account, generation] of generations) bus.invalidate(account, generation)
   }
 
+  // Statements one after the other: two would lock rows of the same sessions in two orders, and an older presence could stay
+  const inTurn = makeInTurn()
   // One queue for both, so that a session's removal never overtakes its writing. Within a batch: the last state counts
-  const write = makeBatcher<Change, void>(async (changes) => {
+  const write = makeBatcher<Change, boolean>((changes) => inTurn(ROWS, async () => {
     const last = new Map<string, Change>()
     for (const change of changes) last.set(change.row.sessionId, change)
     const rows = [...last.values()]
     const gone = rows.filter((c) => c.gone).map((c) => c.row)
     const saved = rows.filter((c) => !c.gone).map((c) => c.row)
     if (gone.length > 0) announce(await store.remove(gone))
-    if (saved.length > 0) announce(await store.save(saved))
-    return []
-  }, BATCH, WAITING)
+    const generations = saved.length > 0 ? await store.save(saved) : new Map<string, number>()
+    announce(generations)
+    return changes.map(({ row }) => generations.has(row.account))
+  }), BATCH, WAITING)
 
   const rowOf = (s: Session, priority = s.wanted, presence = s.presence): SessionRow => ({
     account: s.account,
@@ -57,10 +62,10 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     presence: presence === null ? null : presence.head + presence.tail,
   })
 
-  const change = async (row: SessionRow, gone: boolean): Promise<void> => {
+  const change = async (row: SessionRow, gone: boolean): Promise<boolean> => {
     waiting++
     try {
-      await write({ row, gone })
+      return await write({ row, gone })
     } finally {
       waiting--
     }
@@ -82,10 +87,14 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
   let updating = false
   const updateAll = async (): Promise<void> => {
     while (changed.size > 0) {
-      const some = [...changed].slice(0, BATCH)
-      for (const session of some) changed.delete(session)
+      const some: Session[] = []
       try {
-        await store.update(some.filter((s) => s.presence !== null).map((s) => rowOf(s)))
+        await inTurn(ROWS, async () => {
+          some.push(...[...changed].slice(0, BATCH))
+          for (const session of some) changed.delete(session)
+          const rows = some.filter((s) => s.presence !== null).map((s) => rowOf(s))
+          if (rows.length > 0) await store.update(rows)
+        })
       } catch {
         for (const session of some) if (session.open) changed.add(session)
         await new Promise((resolve) => setTimeout(resolve, RETRY).unref())
@@ -94,14 +103,25 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     updating = false
   }
 
+  const update = (session: Session): void => {
+    changed.add(session)
+    if (updating) return
+    updating = true
+    setImmediate(() => void updateAll())
+  }
+
   return {
-    update: (session) => {
-      changed.add(session)
-      if (updating) return
-      updating = true
-      setImmediate(() => void updateAll())
+    update,
+    save: async (session, priority, presence) => {
+      // what it says is newer, and must not be overwritten
+      const behind = changed.delete(session)
+      try {
+        return await change(rowOf(session, priority, presence), false)
+      } catch (error) {
+        if (behind) update(session)
+        throw error
+      }
     },
-    save: (session, priority, presence) => change(rowOf(session, priority, presence), false),
     remove: (session) => removeRow(rowOf(session)),
     idle: async (ms) => {
       const until = Date.now() + ms

@@ -127,7 +127,7 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
     })
   }
 
-  const written = (save: Promise<void>): Promise<void> => orWait(save, 'presence cannot be written now')
+  const written = (save: Promise<boolean>): Promise<boolean> => orWait(save, 'presence cannot be written now')
 
   const available = (session: Session, stanza: Stanza, priority: number): Promise<Verdict> | Verdict => {
     const said = broadcastOf(session, stanza)

@@ -128,6 +128,26 @@ t.test('§4.4.2: an update is written behind, the last of several counts', async
   t.match(store.rows.get(`${ROMEO}/orchard`)?.presence, /<status>3</)
 })
 
+t.test('a presence that is being written behind does not overwrite the next one, nor are both written at once', async (t) => {
+  const { core, store } = scene()
+  const { presence } = store
+  let running = 0
+  const alone = <R>(work: () => Promise<R>) => async (): Promise<R> => {
+    t.equal(++running, 1, 'two statements would lock the rows of sessions in two orders')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    running--
+    return work()
+  }
+  const [save, update] = [presence.save, presence.update]
+  Object.assign(presence, { save: (rows: never) => alone(() => save(rows))(), update: (rows: never) => alone(() => update(rows))() })
+  const romeo = await online(core, `${ROMEO}/orchard`)
+  await core.from(romeo, '<presence><status>before</status></presence>')
+  await new Promise((resolve) => setImmediate(resolve))
+  await core.from(romeo, '<presence><status>after</status><priority>5</priority></presence>')
+  await core.idle(1000)
+  t.match(store.rows.get(`${ROMEO}/orchard`), { presence: /after/, priority: 5 })
+})
+
 t.test('§4.5.2: unavailable presence goes to contacts, own sessions and back; messages go elsewhere from then on', async (t) => {
   const { core, store } = scene()
   const juliet = await online(core, `${JULIET}/balcony`)
