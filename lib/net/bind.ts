@@ -32,13 +32,17 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
   }
   const session = makeSession(claim(host, member, jid), randomBytes(16).toString('hex'), lang, outlet, member)
   host.sessions.add(session)
+  let there: boolean
   try {
-    await rows.save(session, null, null)
+    there = await rows.save(session, null, null)
   } catch (error) {
     host.sessionOver(session)
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
-  return session
+  if (there) return session
+  // removed between the log-in and this, when it had no session that could be ended
+  host.sessionOver(session)
+  throw new StreamError('not-authorized', 'the account is gone')
 }
 
 /** The full JID that the session gets, which ends others of it or is another one. From here to the session's entry nothing may be waited for. */

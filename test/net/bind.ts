@@ -110,6 +110,15 @@ t.test('replaced while its stream waits for something, the old session ends befo
   t.equal(core.members.get('romeo@localhost'), fresh.member, 'and what is known of the account stays as long as the new one')
 })
 
+t.test('an account that is removed between log-in and bind gets no session', async (t) => {
+  const server = await testServer(t)
+  const { client } = await unbound(server)
+  await server.removeAccount('romeo@localhost')
+  client.send(`<iq type='set' id='b'><bind xmlns='${BIND}'/></iq>`)
+  t.equal(await streamError(client), 'not-authorized')
+  t.equal(server.sessions.size, 0)
+})
+
 t.test('replaced ten times in a row by ten connections at once, exactly one is left and one row', async (t) => {
   const server = await testServer(t)
   const clients = await Promise.all(Array.from({ length: 10 }, () => unbound(server)))
