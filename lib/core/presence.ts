@@ -79,8 +79,8 @@ export const give = (to: Session, { head, tail, declared }: Broadcast): void => 
   to.outlet.write(head + to.toBare + tail, declared)
 }
 
-/** XEP-0191 §3.3: neither sees the other's presence where one blocks the other. */
-export const mayPass = (from: Session, to: Session): boolean => !isBlocked(from.member.blocks, to.jid) && !isBlocked(to.member.blocks, from.jid)
+/** XEP-0191 §3.3: neither sees the other's presence where one blocks the other; §5: not among one's own sessions. */
+export const mayPass = (from: Session, to: Session): boolean => from.account === to.account || !isBlocked(from.member.blocks, to.jid) && !isBlocked(to.member.blocks, from.jid)
 
 export const isBlocked = (list: Blocklist | null, jid: Jid): boolean => list !== null && list.blocks(jid)
 

@@ -543,3 +543,12 @@ t.test('the questions to the database that a log-in asks do not grow with the co
   const many = await login('many', 1000)
   t.same(many, few, `${few.length}: ${few.join(' · ')}`)
 })
+
+t.test('XEP-0191 §5: who blocks the domain that it is at sees its own sessions all the same', async (t) => {
+  const { core } = scene()
+  const romeo = await online(core, `${ROMEO}/orchard`)
+  await core.from(romeo, "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='localhost'/></block></iq>")
+  got(romeo)
+  await core.from(romeo, `<presence type='probe' to='${ROMEO}'/>`)
+  t.same(got(romeo), ['romeo/orchard'])
+})
