@@ -91,7 +91,7 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
   const rosters = makeRosters(stores.rosters, sessions, members, settings.rosterMaxItems)
   const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change))
   const presence = makePresence({
-    sessions, rows, mailbox, clock, bug, departures: stores.departures, blocklists, mostDirected: settings.maxDirectedPresence,
+    sessions, rows, mailbox, clock, bug, departures: stores.departures, blocklists, mostDirected: settings.maxDirectedPresence, piece: settings.writeBufferBytes >> 3,
   })
   const subscribing = makeSubscribing(rosters, presence, sessions, blocklists)
   const asking = makeAsking()

@@ -50,6 +50,8 @@ export interface PresenceParts {
   readonly bug: (error: unknown, stanza: Stanza) => void
   /** Addresses that one session may have sent directed presence to. */
   readonly mostDirected: number
+  /** Octets that a log-in gives in one go. */
+  readonly piece: number
 }
 
 /** RFC 6121 §4.7.2.3: an integer from -128 to 127; 0 where there is none. */
@@ -87,7 +89,7 @@ export const isBlocked = (list: Blocklist | null, jid: Jid): boolean => list !==
 /** Has sent presence to it directly, and not taken it back (§4.6). */
 const knows = ({ directed }: Session, other: Jid): boolean => directed !== null && (directed.has(other.full) || directed.has(other.bare))
 
-export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, clock, bug, mostDirected }: PresenceParts): Presence => {
+export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, clock, bug, mostDirected, piece }: PresenceParts): Presence => {
   /** To all sessions of the account, the one that says it among them, and to those of its subscribers (§4.2.2, §4.4.2). */
   const tell = (session: Session, said: Broadcast): void => {
     const own = sessions.of(session.account).available
@@ -101,16 +103,32 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
   /** §4.2.2: what a session that has become available is told of others: as if it had probed each of its contacts (§4.3). */
   const inform = async (session: Session): Promise<void> => {
     const { member } = session
+    let octets = 0
+    /** Much was given: wait until the client has it, for many contacts would look like a slow reader. False: it is gone. */
+    const hasRoom = async (): Promise<boolean> => {
+      octets = 0
+      return session.outlet.flushed()
+    }
     for (const other of sessions.of(session.account).available) if (other !== session) give(session, other.presence as Broadcast)
     const away: string[] = []
     for (const contact of member.to) {
       const there = sessions.of(contact).available
       if (there.length === 0 && member.blocks?.blocksAccount(contact) !== true) away.push(contact)
-      for (const other of there) if (other.member.from.has(session.account) && mayPass(other, session)) give(session, other.presence as Broadcast)
+      for (const other of there) {
+        if (!other.member.from.has(session.account) || !mayPass(other, session)) continue
+        const said = other.presence as Broadcast
+        give(session, said)
+        octets += said.head.length + said.tail.length
+      }
+      if (octets > piece && !await hasRoom()) return
     }
     // §3.1.3: again at each log-in, until answered; not while it is blocked (XEP-0191 §3.3)
     for (const [from, request] of member.requests) {
-      if (member.blocks?.blocksAccount(from) !== true) session.outlet.write(request, frameOf(request).declared)
+      // answered meanwhile
+      if (member.requests.get(from) !== request || member.blocks?.blocksAccount(from) === true) continue
+      session.outlet.write(request, frameOf(request).declared)
+      octets += request.length
+      if (octets > piece && !await hasRoom()) return
     }
     // §4.3.2: telling of those who are away is not mandatory; what the store cannot tell now costs no log-in
     if (away.length > 0) await lastWords(session, away).catch(() => {})

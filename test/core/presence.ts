@@ -148,6 +148,29 @@ t.test('a presence that is being written behind does not overwrite the next one,
   t.match(store.rows.get(`${ROMEO}/orchard`), { presence: /after/, priority: 5 })
 })
 
+t.test('a log-in among many contacts goes in pieces, and does not make its client a slow reader', async (t) => {
+  const names = Array.from({ length: 300 }, (_, i) => `c${i}@localhost`)
+  const store = memoryStore([ROMEO, ...names])
+  for (const name of names) befriend(store, ROMEO, name)
+  const core = testCore({ store, settings: { writeBufferBytes: 65_536 } })
+  for (const name of names) await online(core, `${name}/x`, `<status>${'x'.repeat(1000)}</status>`)
+  const romeo = await core.login(`${ROMEO}/orchard`)
+  let [unread, most] = [0, 0]
+  Object.assign(romeo.outlet, {
+    write: (octets: string) => {
+      most = Math.max(most, unread += octets.length)
+      return romeo.got.push(octets) > 0
+    },
+    flushed: async () => {
+      unread = 0
+      return true
+    },
+  })
+  await core.from(romeo, '<presence/>')
+  t.equal(romeo.got.length, 301, 'all of them, and its own')
+  t.ok(most < 65_536 >> 2, `${most} octets at a time`)
+})
+
 t.test('§4.5.2: unavailable presence goes to contacts, own sessions and back; messages go elsewhere from then on', async (t) => {
   const { core, store } = scene()
   const juliet = await online(core, `${JULIET}/balcony`)
