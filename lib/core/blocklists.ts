@@ -38,13 +38,10 @@ export const makeBlocklists = (members: Members, store: BlockStore, changed: (ac
     const found = await store.load([...new Set(accounts)])
     return accounts.map((account) => makeBlocklist(found.get(account) ?? []))
   }, 500, 100_000)
-  /** Raised by each change, so that what was read before it is not remembered after it. */
-  let changes = 0
 
   const inTurn = makeInTurn()
 
   const set = (account: string, jids: readonly string[]): void => {
-    changes++
     const after = makeBlocklist(jids)
     const before = members.get(account)?.blocks ?? null
     remembered.set(account, { list: after })
@@ -55,19 +52,18 @@ export const makeBlocklists = (members: Members, store: BlockStore, changed: (ac
   }
 
   const ask = async (account: string): Promise<Blocklist | null> => {
-    for (;;) {
-      const before = changes
-      let list
-      try {
-        list = await load(account)
-      } catch (error) {
-        // neither let through nor refused as if nobody were there: the sender may try again
-        throw new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait', cause: error })
-      }
-      if (changes !== before) continue
-      remembered.set(account, { list })
-      return list
+    let list
+    try {
+      list = await load(account)
+    } catch (error) {
+      // neither let through nor refused as if nobody were there: the sender may try again
+      throw new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait', cause: error })
     }
+    // changed meanwhile: what was read may be older
+    const now = remembered.get(account)
+    if (now !== undefined) return now.list
+    remembered.set(account, { list })
+    return list
   }
 
   return {
