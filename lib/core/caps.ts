@@ -27,6 +27,17 @@ interface Claim {
   readonly ver: string
 }
 
+interface Announced {
+  readonly claim: Claim
+  readonly pending: Capabilities
+  readonly presence: Stanza
+}
+
+/**
+ * Questions to one client at a time, of what it announces meanwhile the last counts: or one client alone could have all
+ * that may be under way (asking.ts), and keep a stanza alive with each.
+ */
+const AT_ONCE = 4
 /** Characters of `node` and `ver` together; those of clients have a hundred. */
 const LONGEST_CLAIM = 1024
 /** Characters of all features of a client together; those of clients have three thousand. What tells more is not kept. */
@@ -73,7 +84,28 @@ export const makeCaps = (ask: Asking['ask'], entries: number, bug: (error: unkno
     return capabilities
   }
 
-  const learn = async (session: Session, claim: Claim, pending: Capabilities): Promise<void> => {
+  /** Questions under way to a session; and what one that has enough of them has announced since. */
+  const busy = new Map<Session, number>()
+  const later = new Map<Session, Announced>()
+
+  const study = async (session: Session, first: Announced): Promise<void> => {
+    busy.set(session, (busy.get(session) ?? 0) + 1)
+    for (let said: Announced | undefined = first; said !== undefined; said = later.get(session)) {
+      later.delete(session)
+      try {
+        await learn(session, said)
+      } catch (error) {
+        // A client that refuses or is silent can do nothing that we know of; it is not asked again
+        if (!(error instanceof StanzaError)) bug(error, said.presence)
+      }
+    }
+    const left = (busy.get(session) as number) - 1
+    if (left > 0) busy.set(session, left)
+    else busy.delete(session)
+  }
+
+  const learn = async (session: Session, { claim, pending }: Announced): Promise<void> => {
+    if (session.caps !== pending) return
     const { key } = pending
     // Somebody who announces the same is being asked. Where the answer is no proof, each is asked itself (§5.4, 3.9)
     const flight = isKnownHash(claim.hash) ? flights.get(key) : undefined
@@ -99,10 +131,9 @@ export const makeCaps = (ask: Asking['ask'], entries: number, bug: (error: unkno
       if (found !== undefined) session.caps = found
       if (session.caps?.key === key) return
       const pending = session.caps = { key, features: null }
-      learn(session, claim, pending).catch((error: unknown) => {
-        // A client that refuses or is silent can do nothing that we know of; it is not asked again
-        if (!(error instanceof StanzaError)) bug(error, presence)
-      })
+      const said = { claim, pending, presence }
+      if ((busy.get(session) ?? 0) < AT_ONCE) void study(session, said)
+      else later.set(session, said)
     },
     get size() {
       return known.size

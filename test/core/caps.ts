@@ -163,3 +163,18 @@ t.test('no more is remembered than the bound, of one client and of all', async (
   }
   t.equal(caps.size, 10)
 })
+
+t.test('a client is asked a few things at a time, and of what it announces meanwhile the last counts', async (t) => {
+  const { caps, asked, session, known } = setUp()
+  const one = session()
+  for (let i = 0; i < 100; i++) caps.note(one, presence(verOf(features(`f${i}`))))
+  await settled()
+  t.equal(asked.length, 4, 'or one client would have all the questions that may be under way')
+  await asked[0]?.answer(query(features('f0')))
+  t.equal(asked.length, 5)
+  await asked[4]?.answer(query(features('f99')))
+  t.same(known(one), ['f99'])
+  for (const i of [1, 2, 3]) await asked[i]?.answer(new StanzaError('service-unavailable'))
+  caps.note(one, presence(verOf(features('g'))))
+  t.equal(asked.length, 6)
+})
