@@ -88,7 +88,8 @@ export const makeRosters = (store: RosterStore, sessions: Sessions, members: Mem
     read: async (account, known) => {
       // §2.6.2: an empty version asks for versions and knows none yet
       const since = known !== undefined && /^\d{1,15}$/.test(known) ? Number(known) : null
-      const rows = await orWait(store.list(account, since), 'the roster cannot be read now')
+      // in turn with its changes: a push from behind the answer, that came before it, would be overwritten by it
+      const rows = await inTurn([account], () => orWait(store.list(account, since), 'the roster cannot be read now'))
       if (rows === null) return null
       const ver = String(rows.ver)
       if (since === null || since < rows.floor || since > rows.ver) return { ver, items: rows.contacts.map(itemOf), changes: [] }

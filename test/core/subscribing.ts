@@ -330,3 +330,22 @@ t.test('changes of one account follow one another: two that meet end in one stat
   t.same(states(play), ['both', 'both'])
   t.equal(got(play.romeo).at(-1)?.startsWith('push juliet both') ?? false, true)
 })
+
+t.test('§2.1.6: a push never comes before the answer that it changes', async (t) => {
+  const store = memoryStore([ROMEO])
+  const { rosters } = store.others
+  let answer = (): void => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  const core = testCore({ store, stores: { rosters: { ...rosters, list: async (...asked) => {
+    const rows = await rosters.list(...asked)
+    await held
+    return rows
+  } } } })
+  const [desk, phone] = [await core.login(`${ROMEO}/desk`), await core.login(`${ROMEO}/phone`)]
+  const asking = core.from(desk, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
+  const setting = core.from(phone, `<iq type='set' id='s'><query xmlns='jabber:iq:roster'><item jid='${JULIET}'/></query></iq>`)
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  answer()
+  await Promise.all([asking, setting])
+  t.same(desk.got.map((octets) => read(octets).attrs['type'] as string), ['result', 'set'])
+})
