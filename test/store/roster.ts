@@ -62,6 +62,16 @@ t.test('who knows a version gets what changed since, removals among it; who know
   t.equal((await roster(JULIET, 0)).contacts.length, 3)
 })
 
+t.test('§3.1.3: who was never listed and only asks is no change; one who was removed and asks again was removed', async (t) => {
+  await set(JULIET, 'old@x.example')
+  const { ver } = await roster(JULIET)
+  await remove(JULIET, 'old@x.example')
+  await set(JULIET, 'stranger@x.example', { listed: false, request: '<presence/>' })
+  await set(JULIET, 'old@x.example', { listed: false, request: '<presence/>' })
+  await set(JULIET, 'stranger@x.example', { listed: false })
+  t.same((await roster(JULIET, ver)).contacts.map((c) => c.jid), ['old@x.example'])
+})
+
 t.test('an account that is made anew tells nobody that nothing changed', async (t) => {
   await set(JULIET, ROMEO)
   const { ver } = await roster(JULIET)
