@@ -159,7 +159,8 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     const { slow } = this
     this.slow = null
     this.brim = this.host.settings.writeBufferBytes >> 2
-    slow?.release()
+    // nothing goes out behind a goodbye
+    if (this.phase === 'bound') slow?.release()
   }
 
   flushed(): Promise<boolean> {
