@@ -11,8 +11,8 @@ import type { Session } from './sessions.js'
 
 export interface Mailbox {
   append(entry: OfflineEntry): Promise<OfflineOutcome>
-  /** A session of this account is being given what is stored: what comes now has to go behind it. */
-  isDraining(account: string): boolean
+  /** One of these sessions of the account is being given what is stored, or will be: what comes for it now has to go behind that. */
+  isDraining(account: string, sessions: readonly Session[]): boolean
   /** Give a session all that is stored for its account, in order, then call `live` in the same turn. */
   drain(session: Session, live: () => void): Promise<void>
 }
@@ -32,7 +32,9 @@ const WAITING = 100_000
 export const makeMailbox = (store: OfflineStore, pageSize: number): Mailbox => {
   const append = makeBatcher<OfflineEntry, OfflineOutcome>((entries) => store.append(entries), BATCH, WAITING)
   /** Accounts being read, one session at a time; `again` when something was stored meanwhile. */
-  const drains = new Map<string, { again: boolean; done: Promise<void> }>()
+  const drains = new Map<string, { readonly session: Session; again: boolean; done: Promise<void> }>()
+  /** How many wait for their turn. */
+  const waiting = new Map<string, number>()
 
   const read = async (session: Session, state: { again: boolean }, live: () => void): Promise<void> => {
     const { domain } = session.jid
@@ -57,7 +59,11 @@ export const makeMailbox = (store: OfflineStore, pageSize: number): Mailbox => {
   }
 
   return {
-    isDraining: (account) => drains.size > 0 && drains.has(account),
+    isDraining: (account, sessions) => {
+      if (drains.size === 0) return false
+      const reading = drains.get(account)
+      return reading !== undefined && (waiting.has(account) || sessions.includes(reading.session))
+    },
     append: async (entry) => {
       const outcome = await append(entry)
       const reading = drains.get(entry.account)
@@ -66,12 +72,19 @@ export const makeMailbox = (store: OfflineStore, pageSize: number): Mailbox => {
     },
     drain: async (session, live) => {
       // two sessions of one account at a time would both get everything
-      for (let other = drains.get(session.account); other !== undefined; other = drains.get(session.account)) await other.done
-      const state = { again: false, done: Promise.resolve() }
-      drains.set(session.account, state)
+      const { account } = session
+      if (drains.has(account)) {
+        waiting.set(account, (waiting.get(account) ?? 0) + 1)
+        for (let other = drains.get(account); other !== undefined; other = drains.get(account)) await other.done
+        const left = (waiting.get(account) as number) - 1
+        if (left > 0) waiting.set(account, left)
+        else waiting.delete(account)
+      }
+      const state = { session, again: false, done: Promise.resolve() }
+      drains.set(account, state)
       const reading = read(session, state, live)
       state.done = reading.then(() => {}, () => {}).finally(() => {
-        if (drains.get(session.account) === state) drains.delete(session.account)
+        if (drains.get(account) === state) drains.delete(account)
       })
       try {
         await reading

@@ -148,7 +148,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     switch (action) {
       case 'deliver':
         // Behind what is still being read from the mailbox, so that it is not overtaken (RFC 6120 §10.1)
-        if (mailbox.isDraining(to.bare) && isLasting(stanza)) return store(routed)
+        if (mailbox.isDraining(to.bare, (found as Here).best) && isLasting(stanza)) return store(routed)
         return deliver(routed, found as Here, MOST_AVAILABLE)
       case 'all': return deliver(routed, found as Here, stanza.kind === 'presence' ? AVAILABLE : REACHABLE)
       case 'exact': return deliver(routed, found as Here, exactly(to))

@@ -208,3 +208,27 @@ t.test('sessions: what routing asks for is kept ready', async (t) => {
   t.equal(sessions.size, 4)
   t.equal(sessions.find(parseJid(`${JULIET}/c`)), c)
 })
+
+t.test('a second device that logs in takes nothing away from the first', async (t) => {
+  const store = memoryStore([JULIET, 'romeo@localhost'])
+  const core = testCore({ store })
+  const romeo = core.session('romeo@localhost/orchard')
+  const balcony = core.session(`${JULIET}/balcony`)
+  const { page } = store.offline
+  let answer = (): void => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  Object.assign(store.offline, { page: async (...asked: Parameters<typeof page>) => {
+    const found = await page(...asked)
+    await held
+    return found
+  } })
+  const phone = core.session(`${JULIET}/phone`, null)
+  const coming = core.from(phone, '<presence/>')
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  t.equal(await core.from(romeo, `<message to='${JULIET}' type='chat'><body>hi</body></message>`), 'delivered')
+  t.match(balcony.got.pop(), /<body>hi</)
+  answer()
+  await coming
+  await core.from(romeo, `<message to='${JULIET}' type='chat'><body>both</body></message>`)
+  t.match([balcony.got.pop(), phone.got.pop()], [/both/, /both/])
+})
