@@ -127,3 +127,4 @@ alter table account add column if not exists roster_floor bigint not null defaul
 alter table roster add column if not exists approved boolean not null default false;
 alter table roster add column if not exists request text;
 alter table roster add column if not exists listed boolean not null default true;
+create index if not exists roster_granted on roster (jid) where approved or request is not null;

@@ -46,6 +46,14 @@ export class StanzaError extends Error {
   }
 }
 
+/** The database does not answer. Nobody's fault who asked, and no bug: the router tells the sender to try again. */
+export class AwayError extends Error {
+  override readonly name = 'AwayError'
+  constructor(cause: unknown) {
+    super(`the database does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
 /** RFC 6120 §4.9.3: the conditions of stream errors that jidway sends. */
 export type StreamCondition =
   | 'bad-format'

@@ -71,6 +71,9 @@ const broadcastOf = (session: Session, stanza: Stanza): Broadcast => {
   return { head: octets.slice(0, cut), tail: octets.slice(cut), declared: stanza.declared }
 }
 
+/** ms between tries to read the stored messages of a session. */
+const DRAIN_AGAIN = 1000
+
 /** §4.3.2, §4.6.6: that a session is there, and nothing else of it. */
 const mere = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: '/>', declared: false })
 
@@ -185,8 +188,19 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
       sessions.changed(session.account)
     }
     if (priority < 0 || (session.priority ?? -1) >= 0) live()
-    else await mailbox.drain(session, live)
+    else await drained(session, live)
     return 'answered'
+  }
+
+  /** A store that does not answer keeps no session unreachable for longer than it has to: it is asked again. */
+  const drained = async (session: Session, live: () => void): Promise<void> => {
+    try {
+      await mailbox.drain(session, live)
+    } catch {
+      setTimeout(() => {
+        if (session.open && session.priority === null && session.wanted !== null && session.wanted >= 0) void drained(session, live)
+      }, DRAIN_AGAIN).unref()
+    }
   }
 
   const disappear = async (session: Session, stanza: Stanza): Promise<Verdict> => {

@@ -3,7 +3,7 @@
 // delivered, stored, answered, refused, or ignored by a named rule.
 //
 // Promises appear only where something must be waited for; a message between two sessions of this node makes none.
-import { StanzaError } from '../base/errors.js'
+import { AwayError, StanzaError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
 import { NS } from '../base/namespaces.js'
 import { stamp } from '../base/stanza.js'
@@ -77,11 +77,11 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   const trouble = (sender: Sender, stanza: Stanza, error: unknown): Ending => {
-    if (!(error instanceof StanzaError)) {
-      counters.bugs++
-      parts.bug(error, stanza)
-    }
-    return finish(sender, stanza, error instanceof StanzaError ? error : new StanzaError('internal-server-error'))
+    if (error instanceof StanzaError) return finish(sender, stanza, error)
+    if (error instanceof AwayError) return finish(sender, stanza, new StanzaError('resource-constraint', 'the server cannot do this now; try again later', { type: 'wait' }))
+    counters.bugs++
+    parts.bug(error, stanza)
+    return finish(sender, stanza, new StanzaError('internal-server-error'))
   }
 
   const through = (sender: Sender, stanza: Stanza, work: () => Verdict | Promise<Verdict>): Ending | Promise<Ending> => {

@@ -62,6 +62,8 @@ export const deleteAccount = (db: Db, account: string): Promise<boolean> => db.t
   await tx.query('delete from presence where account = $1', [account])
   await tx.query('delete from offline where account = $1', [account])
   await tx.query('delete from roster where account = $1', [account])
+  // what others have granted it in advance, or have yet to answer, is not for who takes its name (RFC 6121 §3.4)
+  await tx.query('update roster set approved = false, request = null where jid = $1 and (approved or request is not null)', [account])
   await tx.query('delete from private_xml where account = $1', [account])
   await tx.query('delete from vcard where account = $1', [account])
   await tx.query('delete from blocked where account = $1', [account])

@@ -1,6 +1,6 @@
 // One interface over a Postgres server and the embedded Postgres: the same SQL, the same types in the rows.
 import pg from 'pg'
-import { UsageError } from '../base/errors.js'
+import { AwayError, UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
 import type { Database } from './database.js'
 import { openEmbedded } from './embedded.js'
@@ -37,14 +37,20 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
   pool.on('connect', (client) => client.on('error', () => {}))
   const named = namer()
   const on = (client: pg.Pool | pg.PoolClient): Db['query'] => async <R>(text: string, values: readonly unknown[] = []): Promise<R[]> => {
-    const { rows } = await client.query({ name: named(text), text, values: values as unknown[] })
-    return rows as R[]
+    try {
+      const { rows } = await client.query({ name: named(text), text, values: values as unknown[] })
+      return rows as R[]
+    } catch (error) {
+      throw isAway(error) ? new AwayError(error) : error
+    }
   }
   const database: Database = {
     kind: 'postgres',
     query: on(pool),
     transaction: async (run) => {
-      const client = await pool.connect()
+      const client = await pool.connect().catch((error: unknown) => {
+        throw new AwayError(error)
+      })
       let broken: Error | undefined
       try {
         await client.query('begin')
@@ -67,6 +73,16 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
     throw new UsageError(`the database does not answer (${(error as Error).message}); check DATABASE_URL, and that Postgres is running`, { cause: error })
   }
   return database
+}
+
+/**
+ * Whether the server could not be reached, or was lost or stopped under the statement: SQLSTATE classes 08 (connection),
+ * 53 (resources), 57P (shutdown), 58 (system), or an error of the socket, which has no SQLSTATE.
+ */
+const isAway = (error: unknown): boolean => {
+  const { code, message } = error as { code?: unknown; message: string }
+  // pg has no code for a connection that was cut, or could not be made in time
+  return typeof code === 'string' ? /^(?:08|53|57P|58|E[A-Z]{3,})/.test(code) : /connect|terminat|time-?out/i.test(message)
 }
 
 /** Names for prepared statements. Texts are constants of the source, so there are few. */

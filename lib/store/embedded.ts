@@ -3,7 +3,7 @@
 // The folder has one owner: who opens it holds the lock on the data folder (lib/cli/control.ts).
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { UsageError } from '../base/errors.js'
+import { AwayError, UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
 import type { Database } from './database.js'
 import type { Answer, Ask } from './embedded-protocol.js'
@@ -36,12 +36,12 @@ export const openEmbedded = async (data: string, mostWaiting = MOST_WAITING): Pr
     if (error === undefined) waiting?.resolve(rows ?? [])
     else waiting?.reject(Object.assign(new Error(error.message), { code: error.code }))
   })
-  worker.on('error', (error) => fail(new Error(`the embedded database failed: ${error.message}`, { cause: error })))
-  worker.on('exit', () => fail(new Error('the embedded database has ended')))
+  worker.on('error', (error) => fail(new AwayError(error)))
+  worker.on('exit', () => fail(new AwayError('the embedded database has ended')))
   const ask = (tx: number, what: Ask['what'], text = '', values: readonly unknown[] = []): Promise<unknown[]> => new Promise((resolve, reject) => {
     if (dead !== null) return reject(dead)
     // what ends is let in: a transaction whose commit and rollback are both turned away would hold everything for ever
-    if (pending.size >= mostWaiting && (tx === 0 || what === 'begin') && what !== 'close') return reject(new Error('the embedded database is overloaded'))
+    if (pending.size >= mostWaiting && (tx === 0 || what === 'begin') && what !== 'close') return reject(new AwayError('the embedded database is overloaded'))
     const id = ++ids
     pending.set(id, { resolve, reject })
     worker.postMessage({ id, tx, what, text, values } satisfies Ask)

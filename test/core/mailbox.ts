@@ -232,3 +232,17 @@ t.test('a second device that logs in takes nothing away from the first', async (
   await core.from(romeo, `<message to='${JULIET}' type='chat'><body>both</body></message>`)
   t.match([balcony.got.pop(), phone.got.pop()], [/both/, /both/])
 })
+
+t.test('a mailbox that cannot be read at a log-in is read as soon as it can be', async (t) => {
+  const { store, core, romeo } = setUp()
+  await core.from(romeo, say('kept'))
+  const juliet = core.session(`${JULIET}/balcony`, null)
+  const { page } = store.offline
+  let tries = 0
+  store.offline.page = (...args) => (++tries === 1 ? Promise.reject(new Error('away')) : page(...args))
+  t.equal(await core.from(juliet, '<presence/>'), 'answered')
+  t.equal(juliet.priority, null)
+  t.equal(await core.from(romeo, say('behind it')), 'stored', 'until then what comes is kept')
+  for (let i = 0; i < 200 && juliet.priority === null; i++) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.same(bodies(juliet.got), ['kept', 'behind it'])
+})

@@ -2,7 +2,7 @@
 import { parse } from 'ltx'
 import type { Element } from 'ltx'
 import t from 'tap'
-import { StanzaError, UsageError } from '../../lib/base/errors.js'
+import { AwayError, StanzaError, UsageError } from '../../lib/base/errors.js'
 import { compile } from '../../lib/core/dispatch.js'
 import type { Route } from '../../lib/core/route.js'
 import { ROUTES } from '../../routes/index.js'
@@ -307,4 +307,13 @@ t.test('without any one route the server works, without its feature', async (t) 
     await core.from(romeo, '<iq type=\'get\' id=\'1\'><ping xmlns=\'urn:xmpp:ping\'/></iq>')
     t.equal(read(romeo.got[0] as string).attrs['type'], name === 'ping' ? 'error' : 'result')
   }
+})
+
+t.test('a database that does not answer a feature is no bug: the sender may try again', async (t) => {
+  const route: Route = { name: 'x', spec: 'x', iq: [{ type: 'get', to: 'server', ns: 'urn:x', name: 'x', answer: () => Promise.reject(new AwayError('gone')) }] }
+  const { core, romeo } = setUp([route])
+  await core.from(romeo, "<iq type='get' id='1' to='localhost'><x xmlns='urn:x'/></iq>")
+  t.equal(condition(romeo.got[0]), 'resource-constraint')
+  t.equal(read(romeo.got[0] as string).getChild('error')?.attrs['type'], 'wait')
+  t.equal(core.counters.bugs, 0)
 })

@@ -140,3 +140,11 @@ t.test('an account made again under a deleted name begins empty, and its generat
   t.same([row, credential], [1, 2])
   t.ok(Object.values(rest).every((rows) => rows === 0))
 })
+
+t.test('what others granted a deleted account, or had yet to answer, is not for who takes its name', async (t) => {
+  const [giver, gone] = ['giver@delete.example', 'taken@delete.example']
+  await addAccounts(db, [giver, gone].map((account) => ({ account, credentials: keys() })))
+  await db.query("insert into roster (account, jid, approved, request) values ($1, $2, true, '<presence/>')", [giver, gone])
+  await deleteAccount(db, gone)
+  t.strictSame(await db.query('select approved, request, listed from roster where account = $1', [giver]), [{ approved: false, request: null, listed: true }])
+})

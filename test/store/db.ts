@@ -151,3 +151,21 @@ t.test('after its end a database refuses at once', async (t) => {
   await t.rejects(own.query('select 1'))
   await t.rejects(own.transaction((tx) => tx.query('select 1')))
 })
+
+t.test('a database that was lost is told apart from a statement that is wrong', async (t) => {
+  const other = await testDatabase(t)
+  t.not((await other.query('select nonsense').catch((error: Error) => error) as Error).name, 'AwayError')
+  if (other.kind === 'postgres') {
+    const lost = other.transaction(async (tx) => {
+      const [row] = await tx.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await db.query('select pg_terminate_backend($1)', [row?.pid])
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return tx.query('select 1')
+    })
+    await t.rejects(lost, { name: 'AwayError' })
+    t.same(await other.query('select 1 as one'), [{ one: 1 }], 'and the next connection is a new one')
+  } else {
+    await other.close()
+    await t.rejects(other.query('select 1'), { name: 'AwayError' })
+  }
+})

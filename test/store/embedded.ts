@@ -50,7 +50,7 @@ t.test('a transaction in progress comes to its end beside a full queue', async (
     await tx.query("insert into note values ('in time')")
   })
   const answers = await Promise.all(waiting)
-  t.equal(answers.filter((answer) => answer === 'the embedded database is overloaded').length, 1, 'the queue was full: ten waited, one was refused')
+  t.equal(answers.filter((answer) => String(answer).endsWith('the embedded database is overloaded')).length, 1, 'the queue was full: ten waited, one was refused')
   t.same(await db.query('select text from note'), [{ text: 'in time' }])
   await db.close()
 })
