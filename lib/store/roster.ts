@@ -47,15 +47,15 @@ const seen = (before: Contact | null, after: ContactChange): boolean => {
 
 const write = async (db: Db, account: string, before: Contact | null, after: ContactChange, ver: number): Promise<RosterRow> => {
   const changed = seen(before, after) ? ver + 1 : null
-  if (changed !== null) await db.query('update account set roster_ver = $2 where account = $1', [account, changed])
   // 0: a request from somebody who was never listed is no change of what clients see (§3.1.3); a removal before it stays one
   const contact = { ...after, ver: changed ?? before?.ver ?? 0 }
   await db.query(`
+    with raised as (update account set roster_ver = $11 where account = $1 and roster_ver <> $11)
     insert into roster (${COLUMNS}) values ($1, $2, $3, $4::text[], $5, $6, $7, $8, $9, $10)
     on conflict (account, jid) do update set name = excluded.name, groups = excluded.groups, subscription = excluded.subscription,
       ask = excluded.ask, approved = excluded.approved, request = excluded.request, listed = excluded.listed, ver = greatest(roster.ver, excluded.ver)`, [
     account, after.jid, after.name, after.groups, after.subscription, after.ask, after.approved,
-    after.request === null ? null : toText(after.request), after.listed, contact.ver,
+    after.request === null ? null : toText(after.request), after.listed, contact.ver, changed ?? ver,
   ])
   if (after.listed || after.request !== null) return { contact, changed }
   await forget(db, account)
