@@ -103,6 +103,9 @@ const inspect = async (settings: Settings): ReturnType<Deps['inspectDatabase']> 
   }
 }
 
+// who reads may have heard enough (`doctor | head`); a server goes on without
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 const args = process.argv.slice(2)
 const again = environmentForAllCores(args, process.env, availableParallelism())
 process.exitCode = again === null ? await run(args, deps, process) : await startAgain(again)

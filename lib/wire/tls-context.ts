@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { TlsOptions } from 'node:tls'
 import { domainToASCII } from 'node:url'
-import { generate } from 'selfsigned'
 import { UsageError } from '../base/errors.js'
 
 /** Paths of PEM files. */
@@ -103,6 +102,9 @@ const isCurrent = async (files: TlsFiles, domains: readonly string[]): Promise<b
   }
 }
 
+/** Loaded where a certificate is made, not at every start: it takes a fifth of a second. */
+const selfsigned = () => import('selfsigned')
+
 /** The development CA: made once, so that whoever trusts it goes on to. */
 const authority = async (folder: string): Promise<{ cert: string; key: string }> => {
   const files = { cert: join(folder, 'ca.crt'), key: join(folder, 'ca.key') }
@@ -112,7 +114,7 @@ const authority = async (folder: string): Promise<{ cert: string; key: string }>
   } catch {
     // none yet, or no longer good
   }
-  const made = await generate([{ name: 'commonName', value: 'jidway development CA' }], {
+  const made = await (await selfsigned()).generate([{ name: 'commonName', value: 'jidway development CA' }], {
     keyType: 'ec', curve: 'P-256', algorithm: 'sha256', notAfterDate: new Date(Date.now() + CA_DAYS * DAY),
     extensions: [{ name: 'basicConstraints', cA: true, critical: true }, { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true }],
   })
@@ -127,7 +129,7 @@ export const developmentCertificate = async (folder: string, domains: readonly s
   const files = developmentFiles(folder)
   if (await isCurrent(files, domains)) return files
   const ca = await authority(folder)
-  const made = await generate([{ name: 'commonName', value: domains[0] as string }], {
+  const made = await (await selfsigned()).generate([{ name: 'commonName', value: domains[0] as string }], {
     keyType: 'ec', curve: 'P-256', algorithm: 'sha256', notAfterDate: new Date(Date.now() + SERVER_DAYS * DAY), ca,
     extensions: [
       { name: 'basicConstraints', cA: false, critical: true },

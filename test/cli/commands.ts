@@ -1,4 +1,5 @@
 // The command line: what is understood, what is refused and with which exit code.
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -67,4 +68,10 @@ t.test('a broken jidway.toml is named with its line', async t => {
   const { code, err } = await jidway(['config', '--config', file], depsWith(memory()))
   t.equal(code, 2)
   t.match(err, /my\.toml: Invalid TOML document.*\n\n1: /)
+})
+
+t.test('a reader that has heard enough is no error', async t => {
+  const { status, stderr } = spawnSync('bash', ['-c', `"${process.execPath}" dist/routes/main.js config | head -1 >&2; exit "\${PIPESTATUS[0]}"`], { encoding: 'utf8' })
+  t.equal(status, 0)
+  t.equal(stderr.trim().split('\n').length, 1, stderr)
 })
