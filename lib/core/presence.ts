@@ -1,6 +1,6 @@
 // Presence (RFC 6121 §4): what makes a session available, who hears of it, and what it hears of its contacts.
 // One presence to a thousand contacts is one piece of octets, cut once where each receiver's address goes in.
-import { StanzaError } from '../base/errors.js'
+import { AwayError, StanzaError } from '../base/errors.js'
 import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { NS } from '../base/namespaces.js'
@@ -148,6 +148,12 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
     })
   }
 
+  /** That the store is away shows elsewhere, and passes; everything else must be seen, or nobody would ever know. */
+  const report = (error: unknown): void => {
+    const reason = error instanceof StanzaError ? error.cause ?? error : error
+    if (!(reason instanceof AwayError)) bug(reason, frameOf('<presence/>') as Stanza)
+  }
+
   const written = (save: Promise<boolean>): Promise<boolean> => orWait(save, 'presence cannot be written now')
 
   const available = (session: Session, stanza: Stanza, priority: number): Promise<Verdict> | Verdict => {
@@ -196,7 +202,8 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
   const drained = async (session: Session, live: () => void): Promise<void> => {
     try {
       await mailbox.drain(session, live)
-    } catch {
+    } catch (error) {
+      report(error)
       setTimeout(() => {
         if (session.open && session.priority === null && session.wanted !== null && session.wanted >= 0) void drained(session, live)
       }, DRAIN_AGAIN).unref()
@@ -255,7 +262,7 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
     const departure = { at: clock.now(), presence: words }
     leaving.set(account, departure)
     saveDepartures({ account, ...departure })
-      .catch((error: unknown) => bug(error, frameOf('<presence type=\'unavailable\'/>') as Stanza))
+      .catch(report)
       .finally(() => {
         if (leaving.get(account) === departure) leaving.delete(account)
       })

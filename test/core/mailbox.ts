@@ -242,6 +242,7 @@ t.test('a mailbox that cannot be read at a log-in is read as soon as it can be',
   store.offline.page = (...args) => (++tries === 1 ? Promise.reject(new Error('away')) : page(...args))
   t.equal(await core.from(juliet, '<presence/>'), 'answered')
   t.equal(juliet.priority, null)
+  t.match(core.bugs, [{ message: 'away' }], 'what is not known to pass by itself is told')
   t.equal(await core.from(romeo, say('behind it')), 'stored', 'until then what comes is kept')
   for (let i = 0; i < 200 && juliet.priority === null; i++) await new Promise((resolve) => setTimeout(resolve, 20))
   t.same(bodies(juliet.got), ['kept', 'behind it'])
