@@ -66,6 +66,24 @@ create table if not exists presence (
 ) with (fillfactor = 80);
 create index if not exists presence_node on presence (node, epoch);
 
+-- lib/store/log.ts: one entry for each account that a message concerns (durability.md D1): sent by it, or received. Archive
+-- and offline store are views of it. Partitioned, so that it can be spread over machines.
+create table if not exists log (
+  account text not null,
+  seq     bigint not null,   -- of the account; without holes at the time of writing
+  mark    int not null,      -- random bits of the batch: a number that is given out twice is not the same id
+  at      bigint not null,   -- ms since 1970; never falls along seq on one node
+  peer    text not null,     -- bare JID of the other side
+  flags   smallint not null, -- 1 archived, 2 queued: waits for an acknowledgement, 4 sent by the account
+  xml     text not null,     -- jabber:client, every declaration inside
+  primary key (account, seq)
+) partition by hash (account);
+create table if not exists log_0 partition of log for values with (modulus 4, remainder 0);
+create table if not exists log_1 partition of log for values with (modulus 4, remainder 1);
+create table if not exists log_2 partition of log for values with (modulus 4, remainder 2);
+create table if not exists log_3 partition of log for values with (modulus 4, remainder 3);
+create index if not exists log_peer on log (account, peer, seq);
+
 -- lib/store/offline.ts
 create table if not exists offline (
   account text not null,
@@ -73,8 +91,53 @@ create table if not exists offline (
   sender  text not null,
   xml     text not null,
   bytes   int  not null,
-  at      bigint not null, -- ms since 1970: when the message was handled first
+  at      bigint not null,
   primary key (account, id)
+);
+
+-- lib/store/queue.ts: which queued entries were acknowledged (D12): all up to the watermark, and these above it
+create table if not exists queue (
+  account   text primary key,
+  watermark bigint not null default 0,
+  ranges    int8multirange not null default '{}'
+) with (fillfactor = 80);
+
+-- lib/store/archive.ts: which messages an account wants archived (XEP-0441); without a row: the setting "archive"
+create table if not exists archive_preference (
+  account  text primary key,
+  fallback text not null check (fallback in ('always', 'never', 'roster')),
+  always   text[] not null default '{}', -- JIDs, normalised
+  never    text[] not null default '{}'
+);
+
+-- lib/store/resumption.ts (XEP-0198): streams that can be resumed, and for a while what became of those that cannot any more
+create table if not exists resumption (
+  account     text not null,
+  session_id  text not null,
+  resource    text not null,
+  incarnation bigint not null,
+  node        text not null,
+  epoch       bigint not null,
+  lasts       int    not null,            -- seconds that it may be detached
+  h           bigint not null default 0,  -- stanzas of the client's that are done
+  outbound    bigint not null default 0,  -- stanzas sent to it
+  position    bigint not null default 0,  -- of the account's log: what is above it was not given to this session
+  unacked     text   not null default '', -- what was given and not acknowledged: lib/core/journal.ts
+  details     text   not null default '{}', -- what its client asked for: JSON
+  folded      bigint not null default 0,  -- number of the group commit that this row reflects (D8)
+  detached    bigint,                     -- ms since 1970; null: it has a connection
+  ended       bigint,                     -- ms since 1970; it cannot be resumed any more, but h is known (XEP-0198 §5)
+  primary key (account, session_id)
+) with (fillfactor = 70);
+create index if not exists resumption_node on resumption (node, epoch);
+
+-- lib/store/log.ts: what the group commits of a node have given to which session (D7), until the rows above reflect it
+create table if not exists journal (
+  node  text not null,
+  epoch bigint not null,
+  n     bigint not null,
+  blob  text not null,
+  primary key (node, epoch, n)
 );
 
 -- lib/store/roster.ts

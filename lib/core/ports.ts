@@ -57,6 +57,92 @@ export interface PresenceStore {
   lookup(accounts: readonly string[], except: { node: string; epoch: number }): Promise<ReadonlyMap<string, Route>>
 }
 
+/** Flags of an entry of the message log. QUEUED: a session has to acknowledge it. SENT: the account has sent it. */
+export const ARCHIVED = 1
+export const QUEUED = 2
+export const SENT = 4
+/** Of `Logging.sent` only: an entry is needed, archived or not, for other sessions of the sender want copies. */
+export const WANTED = 8
+
+/** A message on its way into the log (durability.md D1): an entry for its receiver, and one for its sender. */
+export interface Logging {
+  /** Bare JIDs, normalised. */
+  readonly receiver: string
+  readonly sender: string
+  /** Octets in canonical form: jabber:client, every declaration inside, `from` stamped. */
+  readonly xml: string
+  /** Flags of both entries; ARCHIVED asks for it, the account's preferences decide (XEP-0441). 0 for `sent`: no entry. */
+  readonly received: number
+  readonly sent: number
+}
+
+/** What a group commit made of one message. null: the receiver is no account; nothing was written. */
+export type Logged = {
+  readonly received: LoggedEntry
+  /** null: there is none. */
+  readonly sent: LoggedEntry | null
+} | null
+
+export interface LoggedEntry {
+  readonly seq: number
+  readonly mark: number
+  /** ARCHIVED, QUEUED, SENT. */
+  readonly flags: number
+  /** Of the account, as the commit found it (routing.md, step 4). */
+  readonly generation: number
+}
+
+/** An entry as it is read again. `xml` as octets; `at` ms since 1970. */
+export interface LogEntry {
+  readonly seq: number
+  readonly mark: number
+  readonly at: number
+  readonly peer: string
+  readonly flags: number
+  readonly xml: string
+  /** Queued, and not acknowledged. */
+  readonly waiting: boolean
+}
+
+/** What waits for an account (D19): messages, their octets, and messages by bare JID of their sender. */
+export interface Waiting {
+  readonly messages: number
+  readonly bytes: number
+  readonly senders: ReadonlyMap<string, number>
+}
+
+/** One group commit. */
+export interface Batch {
+  /** Moves the node's counter from n - 1 to n (D3). */
+  readonly n: number
+  readonly messages: readonly Logging[]
+  /** For the journal (D7); '': nothing. */
+  readonly blob: string
+  readonly mark: number
+  /** ms since 1970 */
+  readonly at: number
+}
+
+export interface LogStore {
+  /**
+   * In one transaction. One outcome a message.
+   * Throws AwayError where it is not known whether it happened; any other error says that it did not.
+   */
+  commit(batch: Batch): Promise<readonly Logged[]>
+  /** Of a batch whose outcome is not known: null: it did not happen and never will (D3); otherwise what it has made. */
+  decide(batch: Batch): Promise<readonly Logged[] | null>
+  /** What waits, by account. Accounts for which nothing waits may be absent. */
+  waiting(accounts: readonly string[]): Promise<ReadonlyMap<string, Waiting>>
+  /** Entries that wait, in order, from behind `after` up to and with `upTo`. */
+  pull(account: string, after: number, upTo: number, limit: number): Promise<readonly LogEntry[]>
+  /** All entries behind `after`, in order. */
+  read(account: string, after: number, limit: number): Promise<readonly LogEntry[]>
+  /** The number of the account's last entry; 0 where it has none. */
+  last(account: string): Promise<number>
+  /** Entries of accounts that need not wait any more (D12). */
+  acknowledge(acks: ReadonlyMap<string, readonly number[]>): Promise<void>
+}
+
 /** A message for an account that no session could take. `xml` is octets; `sender` a bare JID; `at` ms since 1970. */
 export interface OfflineEntry {
   readonly account: string

@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
 
 /** Of this program. Raise it with each change of schema.sql that older programs could not live with. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /** Any number that other programs do not use. */
 const LOCK = 0x6a_69_64_77 // 'jidw'
@@ -32,6 +32,20 @@ export const schemaVersion = async (db: Db): Promise<number> => {
   return row?.version ?? 0
 }
 
+/** Up to version 2 messages waited in a table of their own: they become entries of the log. */
+const fromOffline = async (tx: Db): Promise<void> => {
+  const [table] = await tx.query<{ found: boolean }>('select to_regclass(\'offline\') is not null as found')
+  if (table?.found !== true) return
+  await tx.query(`
+    with moved as (
+      insert into log (account, seq, mark, at, peer, flags, xml)
+      select o.account, a.seq + row_number() over (partition by o.account order by o.id), 0, o.at, o.sender, 2, o.xml
+        from offline o join account a on a.account = o.account
+      returning account, seq)
+    update account a set seq = m.seq from (select account, max(seq) as seq from moved group by account) m where a.account = m.account`)
+  await tx.query('drop table offline')
+}
+
 /** Throws UsageError where the database belongs to a newer jidway. */
 export const applySchema = (db: Db): Promise<void> => db.transaction(async (tx) => {
   await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
@@ -40,5 +54,6 @@ export const applySchema = (db: Db): Promise<void> => db.transaction(async (tx) 
     throw new UsageError(`the database has schema version ${found}, this jidway knows ${SCHEMA_VERSION}: start the newer jidway that made it, or use another database`)
   }
   for (const statement of statements(schemaFile())) await tx.query(statement)
+  if (found > 0 && found < 3) await fromOffline(tx)
   if (found < SCHEMA_VERSION) await tx.query('insert into schema_version (version) values ($1)', [SCHEMA_VERSION])
 })
