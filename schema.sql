@@ -84,17 +84,6 @@ create table if not exists log_2 partition of log for values with (modulus 4, re
 create table if not exists log_3 partition of log for values with (modulus 4, remainder 3);
 create index if not exists log_peer on log (account, peer, seq);
 
--- lib/store/offline.ts
-create table if not exists offline (
-  account text not null,
-  id      bigint generated always as identity,
-  sender  text not null,
-  xml     text not null,
-  bytes   int  not null,
-  at      bigint not null,
-  primary key (account, id)
-);
-
 -- lib/store/queue.ts: which queued entries were acknowledged (D12): all up to the watermark, and these above it
 create table if not exists queue (
   account   text primary key,
@@ -123,6 +112,7 @@ create table if not exists resumption (
   outbound    bigint not null default 0,  -- stanzas sent to it
   position    bigint not null default 0,  -- of the account's log: what is above it was not given to this session
   unacked     text   not null default '', -- what was given and not acknowledged: lib/core/journal.ts
+  requests    text   not null default '[]', -- the client's, not answered: JSON (D15)
   details     text   not null default '{}', -- what its client asked for: JSON
   folded      bigint not null default 0,  -- number of the group commit that this row reflects (D8)
   detached    bigint,                     -- ms since 1970; null: it has a connection

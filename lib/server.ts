@@ -28,7 +28,8 @@ import type { Database } from './store/db.js'
 import { departureStore } from './store/departure.js'
 import { memberStore } from './store/members.js'
 import { RENEW, registerNode, renew, signOff } from './store/node.js'
-import { offlineStore } from './store/offline.js'
+import { logStore } from './store/log.js'
+import { resumptionStore } from './store/resumption.js'
 import { presenceStore } from './store/presence.js'
 import { rosterStore } from './store/roster.js'
 import { applySchema } from './store/schema.js'
@@ -119,7 +120,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     settings, routes, domains, jid, node, db, bus, clock,
     stores: {
       presence: presenceStore(db), rosters: rosterStore(db), members: memberStore(db), blocks: blockStore(db), departures: departureStore(db),
-      offline: offlineStore(db, { messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender }),
+      log: logStore(db, node, settings.archive === 'roster' ? 'roster' : 'always'), resumption: resumptionStore(db, node),
     },
     bug: (error, stanza) => log.error({ err: error, kind: stanza.kind, id: stanza.id, to: stanza.to }, 'a stanza failed; this is a bug'),
     accounts: {
@@ -139,7 +140,8 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       },
     },
   })
-  const { router, sessions, members, rows, cache, counters, dispatch, services } = core
+  const { router, sessions, members, rows, cache, counters, dispatch, services, feed, resumption } = core
+  await resumption.restore()
 
   let tls = options.tls === null ? null : await loadTls(options.tls)
   let context: SecureContext | null = tls === null ? null : createSecureContext(tlsOptions(tls))
@@ -152,7 +154,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   const strangers = new Set<Guest>()
   const limits = { depth: settings.maxDepth, attributes: settings.maxAttributes, children: settings.maxChildren }
   const host: Host = {
-    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, connections, strangers, jid,
+    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, feed, resumption, connections, strangers, jid,
     time: () => time,
     limits: {
       unauthenticated: { ...limits, bytes: settings.maxStanzaBytesUnauthenticated, depth: Math.min(16, limits.depth), attributes: Math.min(64, limits.attributes) },
@@ -189,6 +191,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   const ticker = setInterval(() => {
     time = clock.monotonic()
     for (const connection of connections) connection.tick(time)
+    core.tick()
   }, TICK)
   undo.push(() => Promise.resolve(clearInterval(ticker)))
 
@@ -261,6 +264,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       clearInterval(ticker)
       clearInterval(lease)
       await core.idle(settings.stopTimeout * 1000)
+      await resumption.fold().catch((err: unknown) => log.warn({ err }, 'resumable sessions were not written; they are as the journal has them'))
       // without its database a server must be able to stop too; then its sessions are removed at the next start
       await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
       await db.close()

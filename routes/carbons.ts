@@ -1,36 +1,14 @@
 // XEP-0280: Message Carbons. What one session of an account sends or gets is copied to its other sessions that want it, so
 // that a conversation can move from one device to the next. `urn:xmpp:carbons:rules:0` is not announced: that an error
 // answers a message that was eligible (§6.1) is guessed from what the error still holds of it, not known.
-import { NS } from '../lib/base/namespaces.js'
-import type { Child, Stanza } from '../lib/base/stanza.js'
-import { CARBONS, carbonCopy, enclosable, isCopy } from '../lib/core/carbon-copy.js'
+import { CARBONS, carbonCopy, enclosable, isCopy, isEligible } from '../lib/core/carbon-copy.js'
 import type { Direction } from '../lib/core/carbon-copy.js'
+import { post } from '../lib/core/deferred.js'
 import { without } from '../lib/core/forgery.js'
-import { readElement } from '../lib/core/payload.js'
 import type { Request, Route, Routed } from '../lib/core/route.js'
 import type { Session } from '../lib/core/sessions.js'
 
-/** §6.1: payloads typical of instant messaging: receipts (XEP-0184), chat states (XEP-0085), markers (XEP-0333). */
-const CHATTING: readonly string[] = ['urn:xmpp:receipts', 'http://jabber.org/protocol/chatstates', 'urn:xmpp:chat-markers:0']
-const DIRECT_INVITATION = 'jabber:x:conference'
-const MUC_USER = 'http://jabber.org/protocol/muc#user'
-
 const NOBODY: readonly Session[] = []
-
-const isInvitation = ({ xml }: Stanza, { ns, start, end }: Child): boolean =>
-  ns === DIRECT_INVITATION || (ns === MUC_USER && readElement(xml.slice(start, end)).getChild('invite') !== undefined)
-
-/** §6.1: which messages are copied, with the rules for group chats (MUC) there. */
-const isEligible = ({ stanza, from }: Routed, direction: Direction): boolean => {
-  const { type, children } = stanza
-  if (type === 'groupchat' || type === 'headline') return false
-  // §9, and XEP-0334 §4.3; and a copy is not copied
-  if (children.some((c) => (c.ns === CARBONS && c.name === 'private') || (c.ns === NS.hints && c.name === 'no-copy') || isCopy(c))) return false
-  if (children.some((c) => isInvitation(stanza, c))) return true
-  // the group chat has sent it to every session that is in it already
-  if (direction === 'received' && from.resource !== '' && children.some((c) => c.ns === MUC_USER)) return false
-  return type === 'chat' || children.some((c) => CHATTING.includes(c.ns) || (c.ns === NS.client && c.name === 'body'))
-}
 
 const copy = (direction: Direction, routed: Routed, sessions: readonly Session[], taken: readonly Session[]): void => {
   const { stanza, session: sender } = routed
@@ -39,10 +17,10 @@ const copy = (direction: Direction, routed: Routed, sessions: readonly Session[]
     // §7, §8: not to whom the original was delivered, nor to who sent it
     if (!session.carbons || session === sender || taken.includes(session)) continue
     if (original === '') {
-      if (!isEligible(routed, direction)) return
+      if (!isEligible(stanza, routed.from, direction)) return
       original = enclosable(stanza, sender)
     }
-    session.outlet.write(carbonCopy(direction, session, stanza.type, original), false)
+    post(session, carbonCopy(direction, session, stanza.type, original), false)
   }
 }
 
@@ -66,7 +44,8 @@ export const carbons: Route = {
       kinds: ['message'],
       run: (routed, { sessionsOf, domains }) => {
         const { session, to } = routed
-        if (session === null || session.member.copies === 0) return
+        // copies of what goes into the log are made of its entries (lib/core/feed.ts)
+        if (session === null || session.member.copies === 0 || routed.logged) return
         // what goes to the account itself is copied as received, where it is known who got it: one copy each (§7).
         // The server itself reads no messages: it refuses them
         if (to.bare === session.account || (to.local === '' && domains.has(to.domain))) return

@@ -17,6 +17,7 @@ const get = async ({ payload, session }: Request, { rosters }: Services): Promis
   session.interested = true
   const roster = await rosters.read(session.account, known)
   if (roster === null) throw new StanzaError('item-not-found') // §2.1.5: no such account any more
+  session.rosterVersion = Number(roster.ver)
   if (roster.items !== null) return el('query', { xmlns: NS.roster, ...(known === undefined ? {} : { ver: roster.ver }) }, ...roster.items)
   // §2.6.3: nothing in the answer, then what has changed
   if (roster.changes.length > 0) setImmediate(() => rosters.push(session, roster.changes))

@@ -1,7 +1,10 @@
 // The shape of a carbon copy (XEP-0280 §7, §8): a message around a message (XEP-0297). Written by splicing, for the original
 // goes in as it is; read again by who must know what a copy is a copy of.
+import type { Jid } from '../base/jid.js'
+import { NS } from '../base/namespaces.js'
 import { stamp } from '../base/stanza.js'
 import type { Child, Frame, Stanza } from '../base/stanza.js'
+import { treeOf } from '../wire/tree.js'
 import { MESSAGE_TYPES } from './rules.js'
 import type { Session } from './sessions.js'
 
@@ -18,6 +21,25 @@ const CLOSE: Record<Direction, string> = { sent: '</forwarded></sent>', received
 
 export const isCopy = ({ ns, name }: Child): boolean => ns === CARBONS && (name === 'sent' || name === 'received')
 
+/** §6.1: payloads typical of instant messaging: receipts (XEP-0184), chat states (XEP-0085), markers (XEP-0333). */
+const CHATTING: readonly string[] = ['urn:xmpp:receipts', 'http://jabber.org/protocol/chatstates', 'urn:xmpp:chat-markers:0']
+const DIRECT_INVITATION = 'jabber:x:conference'
+const MUC_USER = 'http://jabber.org/protocol/muc#user'
+
+const isInvitation = (xml: string, { ns, start, end }: Child): boolean =>
+  ns === DIRECT_INVITATION || (ns === MUC_USER && treeOf(xml.slice(start, end)).getChild('invite') !== undefined)
+
+/** §6.1: which messages are copied, with the rules for group chats (MUC) there. */
+export const isEligible = ({ type, children, xml }: Frame, from: Jid, direction: Direction): boolean => {
+  if (type === 'groupchat' || type === 'headline') return false
+  // §9, and XEP-0334 §4.3; and a copy is not copied
+  if (children.some((c) => (c.ns === CARBONS && c.name === 'private') || (c.ns === NS.hints && c.name === 'no-copy') || isCopy(c))) return false
+  if (children.some((c) => isInvitation(xml, c))) return true
+  // the group chat has sent it to every session that is in it already
+  if (direction === 'received' && from.resource !== '' && children.some((c) => c.ns === MUC_USER)) return false
+  return type === 'chat' || children.some((c) => CHATTING.includes(c.ns) || (c.ns === NS.client && c.name === 'body'))
+}
+
 /**
  * A message under way as octets that may stand inside another element: stamped with its sender, and in jabber:client by
  * its own declaration (XEP-0297 §3.2: the namespace must be preserved).
@@ -28,6 +50,10 @@ export const enclosable = (stanza: Stanza, sender: Session | null): string => {
   if (sender !== null) return stamp(stanza, declaration + (stanza.lang === '' ? sender.fromWithLang : sender.from))
   return stanza.xml.slice(0, stanza.nameEnd) + declaration + stanza.xml.slice(stanza.nameEnd)
 }
+
+/** The same of a message that bears its `from`. @param nameEnd as Frame's */
+export const enclosed = (octets: string, nameEnd: number, declared: boolean): string =>
+  (declared ? octets : `${octets.slice(0, nameEnd)} xmlns='jabber:client'${octets.slice(nameEnd)}`)
 
 /**
  * The copy for one session, as octets: from its own bare JID, to its full JID, of the original's type (XEP-0280 §7, §8).

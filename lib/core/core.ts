@@ -3,9 +3,13 @@
 import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import type { Jid } from '../base/jid.js'
-import type { Stanza } from '../base/stanza.js'
+import { AwayError, StanzaError } from '../base/errors.js'
+import type { Condition } from '../base/errors.js'
+import { NS } from '../base/namespaces.js'
+import type { Frame, Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
-import { serialize } from '../wire/writer.js'
+import { errorOf } from '../wire/replies.js'
+import { attribute, serialize } from '../wire/writer.js'
 import { makeAccounts } from './accounts.js'
 import type { AccountKeeper } from './accounts.js'
 import { makeAsking } from './asking.js'
@@ -16,27 +20,36 @@ import type { Counters } from './counters.js'
 import { makeDelivery } from './delivery.js'
 import { compile } from './dispatch.js'
 import type { Dispatch } from './dispatch.js'
-import { makeMailbox } from './mailbox.js'
+import { makeAcknowledgements } from './acknowledgements.js'
+import type { Acknowledgements } from './acknowledgements.js'
+import { makeFeed } from './feed.js'
+import type { Feed } from './feed.js'
+import { makeMessageLog } from './message-log.js'
+import type { MessageLog } from './message-log.js'
+import { makeResumption } from './resumption.js'
+import type { Resumption } from './resumption.js'
 import { makeMembers } from './members.js'
 import type { Members } from './members.js'
-import type { BlockStore, Bus, Clock, Db, DepartureStore, MemberStore, OfflineStore, PresenceStore, RosterStore } from './ports.js'
+import type { BlockStore, Bus, Clock, Db, DepartureStore, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore } from './ports.js'
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
+import type { Holding } from './hold.js'
 import { reblocked } from './reblocked.js'
 import { makeRosters } from './rosters.js'
 import { makeRouteCache } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
 import type { Route, Services } from './route.js'
 import { makeRouter } from './router.js'
-import type { Router } from './router.js'
+import type { Logging, Router } from './router.js'
 import { makeSessions } from './sessions.js'
 import type { Session, Sessions } from './sessions.js'
 import { makeSubscribing } from './subscribing.js'
 
 export interface Stores {
   readonly presence: PresenceStore
-  readonly offline: OfflineStore
+  readonly log: LogStore
+  readonly resumption: ResumptionStore
   readonly rosters: RosterStore
   readonly members: MemberStore
   readonly blocks: BlockStore
@@ -70,8 +83,14 @@ export interface Core {
   readonly counters: Counters
   readonly dispatch: Dispatch
   readonly services: Services
-  /** The session is over, whatever the reason, once: its contacts are told, its row goes. */
-  sessionOver(session: Session): void
+  readonly log: MessageLog<Logging>
+  readonly feed: Feed
+  readonly acks: Acknowledgements
+  readonly resumption: Resumption
+  /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so */
+  sessionOver(session: Session, clean: boolean): void
+  /** Call about once a second. */
+  tick(): void
   /** Resolves when nothing waits to be written, or after `ms`. */
   idle(ms: number): Promise<void>
 }
@@ -85,13 +104,30 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
     negativeEntries: settings.routeNegativeEntries, negativeTtl: settings.routeNegativeTtl * 1000,
     node: node.id, epoch: node.epoch, clustered: bus.connected,
   })
-  const mailbox = makeMailbox(stores.offline, settings.offlinePage)
+  /** That the store is away shows elsewhere, and passes; everything else must be seen, or nobody would ever know. */
+  const report = (error: unknown): void => {
+    const reason = error instanceof StanzaError ? error.cause ?? error : error
+    if (!(reason instanceof AwayError)) bug(reason, frameOf('<message/>') as Stanza)
+  }
+  const isDurable = (domain: string): boolean => (settings.durability[domain] ?? settings.durability['*']) !== 'routed'
+  const log = makeMessageLog<Logging>(stores.log, clock, {
+    messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender,
+  }, () => acks.flush(), (item, outcome) => router.committed(item, outcome), report)
+  const acks = makeAcknowledgements(stores.log, log.changed, report)
+  const feed = makeFeed({
+    store: stores.log, sessions, jid, clock, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
+    isAcknowledged: acks.has,
+    acknowledged: (session, given) => {
+      for (const { seq, form } of given) if (form === 'original') acks.add(session.account, seq)
+      feed.room(session)
+    },
+  })
   const rows = makePresenceRows(stores.presence, bus, node)
   const members = makeMembers(stores.members)
   const rosters = makeRosters(stores.rosters, sessions, members, settings.rosterMaxItems)
   const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change))
   const presence = makePresence({
-    sessions, rows, mailbox, clock, bug, departures: stores.departures, blocklists, mostDirected: settings.maxDirectedPresence, piece: settings.writeBufferBytes >> 3,
+    sessions, rows, feed, clock, bug, departures: stores.departures, blocklists, mostDirected: settings.maxDirectedPresence, piece: settings.writeBufferBytes >> 3,
   })
   const subscribing = makeSubscribing(rosters, presence, sessions, blocklists)
   const asking = makeAsking()
@@ -123,21 +159,74 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
     keep: (routed) => router.keep(routed),
   }
   const router = makeRouter({
-    domains, jid, sessions, cache, mailbox, presence, subscribing, asking, dispatch, services, counters, clock, bug,
+    domains, jid, sessions, cache, feed, log, presence, subscribing, asking, dispatch, services, counters, bug,
+    isDurable, archive: settings.archive !== 'off',
     delivery: makeDelivery(cache, bus, counters),
   })
+  const sessionOver = (session: Session, clean: boolean): void => {
+    if (!session.open) return
+    session.open = false
+    sessions.remove(session)
+    feed.ended(session)
+    resumption.ended(session, clean)
+    presence.ended(session)
+    rows.remove(session)
+    unanswered(session)
+    if (session.carbons) session.member.copies--
+    members.release(session.member)
+  }
+
+  /** Durability.md D15, XEP-0198 §5: who asked it something is told that there will be no answer; what it did not get and is not of the log goes back. */
+  const unanswered = (session: Session): void => {
+    const back = (frame: Frame, condition: Condition): void => {
+      const error = errorOf(frame, frame.from, new StanzaError(condition))
+      void router.fromServer(frameOf(error) as Stanza)
+    }
+    for (const { from, to, id } of session.asked?.values() ?? []) {
+      back(frameOf(`<iq type='get'${attribute('id', id)}${attribute('from', from)}${attribute('to', to)}/>`), 'recipient-unavailable')
+    }
+    const lost = [...session.stream?.lost ?? [], ...session.deferred?.take().map((k) => k.octets) ?? []]
+    for (const octets of lost) {
+      const frame = frameOf(octets)
+      if (frame.kind === 'message' && frame.from !== '' && (frame.type === 'chat' || frame.type === 'normal' || frame.type === '') && octets.includes('<body')) back(frame, 'recipient-unavailable')
+    }
+  }
+
+  const resumption = makeResumption({
+    sessions, members, feed, log, acks, clock, report, sessionOver, logStore: stores.log, store: stores.resumption,
+    window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
+    catchUp: (session) => {
+      const { hold } = session
+      session.hold = null
+      if (hold !== null && 'release' in hold) (hold as Holding).release()
+      if (session.deferred?.lossy === true) {
+        session.deferred.lossy = false
+        presence.retell(session)
+      }
+      presence.ready(session)
+    },
+    repair: (session, requests, { rosterVersion }) => {
+      for (const { id, to } of requests) {
+        session.outlet.write(`<iq type='error'${attribute('id', id)}${attribute('from', to)}${attribute('to', session.jid.full)}><error type='wait'><recipient-unavailable xmlns='${NS.stanzas}'/></error></iq>`, false)
+      }
+      presence.retell(session)
+      if (!session.interested) return
+      rosters.read(session.account, String(rosterVersion)).then((roster) => {
+        if (roster === null || !session.open) return
+        rosters.push(session, roster.changes)
+      }, report)
+    },
+  })
   return {
+    log, feed, acks, resumption, sessionOver,
     router, sessions, members, rows, cache, counters, dispatch, services,
-    sessionOver: (session) => {
-      if (!session.open) return
-      session.open = false
-      sessions.remove(session)
-      presence.ended(session)
-      rows.remove(session)
-      if (session.carbons) session.member.copies--
-      members.release(session.member)
+    tick: () => {
+      feed.tick()
+      resumption.tick()
     },
     idle: async (ms) => {
+      await log.idle(ms)
+      await acks.flush().catch(report)
       await rows.idle(ms)
       await presence.idle(ms)
     },

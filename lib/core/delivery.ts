@@ -5,12 +5,13 @@ import type { Bus, Location } from './ports.js'
 import { bestElsewhere } from './route-cache.js'
 import type { Resolution, RouteCache } from './route-cache.js'
 import type { Counters } from './counters.js'
+import { post } from './deferred.js'
 import type { Here, Session } from './sessions.js'
 
 /** To each of these sessions. Returns how many took it. */
 export const toSessions = (sessions: readonly Session[], octets: string, declared: boolean): number => {
   let taken = 0
-  for (let i = 0; i < sessions.length; i++) if ((sessions[i] as Session).outlet.write(octets, declared)) taken++
+  for (let i = 0; i < sessions.length; i++) if (post(sessions[i] as Session, octets, declared)) taken++
   return taken
 }
 

@@ -1,6 +1,8 @@
 // What the router needs of the world, as interfaces of its own: a clock, a store, a bus to other nodes. lib/store and
 // lib/cluster implement them; tests and the simulation bring others.
 
+import type { StreamState } from './journal.js'
+
 /** Milliseconds. `now` is wall-clock time since 1970, `monotonic` never steps. */
 export interface Clock {
   now(): number
@@ -46,13 +48,20 @@ export interface Route {
   readonly elsewhere: readonly Location[]
 }
 
+/** An account after a change of its sessions. */
+export interface Raised {
+  readonly generation: number
+  /** Number of the last entry of its log. */
+  readonly seq: number
+}
+
 export interface PresenceStore {
   /** Write or rewrite rows and raise their accounts' generations, in one transaction. A row of another session of the same full JID is replaced. */
-  save(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>>
+  save(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>>
   /** A new last presence and nothing else: no availability changes, so no generation is raised. Rows of other sessions are left alone. */
   update(rows: readonly SessionRow[]): Promise<void>
   /** Compare-and-delete: a row goes only if it is still this session's on this node and epoch. Raises generations. */
-  remove(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>>
+  remove(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>>
   /** The routes of these accounts in one query (sessions of `node` at `epoch` left out, and those of reaped nodes). Accounts that do not exist are absent. */
   lookup(accounts: readonly string[], except: { node: string; epoch: number }): Promise<ReadonlyMap<string, Route>>
 }
@@ -137,35 +146,50 @@ export interface LogStore {
   pull(account: string, after: number, upTo: number, limit: number): Promise<readonly LogEntry[]>
   /** All entries behind `after`, in order. */
   read(account: string, after: number, limit: number): Promise<readonly LogEntry[]>
+  /** These entries of an account, in order; those that are gone are absent. */
+  entries(account: string, seqs: readonly number[]): Promise<readonly LogEntry[]>
   /** The number of the account's last entry; 0 where it has none. */
   last(account: string): Promise<number>
   /** Entries of accounts that need not wait any more (D12). */
   acknowledge(acks: ReadonlyMap<string, readonly number[]>): Promise<void>
 }
 
-/** A message for an account that no session could take. `xml` is octets; `sender` a bare JID; `at` ms since 1970. */
-export interface OfflineEntry {
+/** A stream that can be resumed (XEP-0198), as its row has it. */
+export interface StreamRow extends StreamState {
   readonly account: string
-  readonly sender: string
-  readonly xml: string
-  readonly at: number
+  readonly sessionId: string
+  readonly resource: string
+  readonly incarnation: number
+  /** Seconds that it may be detached. */
+  readonly lasts: number
+  /** What its client has asked for: JSON. */
+  readonly details: string
+  /** ms since 1970; null: it has a connection. */
+  readonly detached: number | null
 }
 
-export interface OfflineMessage {
-  readonly id: string
-  readonly xml: string
-  readonly at: number
+/** A session of an earlier life of this node. */
+export interface LeftSession {
+  readonly row: SessionRow
+  /** null: it cannot be resumed. */
+  readonly stream: StreamRow | null
 }
 
-export type OfflineOutcome = 'stored' | 'full' | 'no-account'
-
-export interface OfflineStore {
-  /** In one transaction, in order; one outcome for each entry. */
-  append(entries: readonly OfflineEntry[]): Promise<readonly OfflineOutcome[]>
-  /** In the order stored. `after` is the id of the last message already read, '' at first. */
-  page(account: string, after: string, limit: number): Promise<readonly OfflineMessage[]>
-  /** Remove up to and with this id. */
-  remove(account: string, upTo: string): Promise<void>
+export interface ResumptionStore {
+  /** A new stream, or one with a new incarnation: the whole row. */
+  save(row: StreamRow): Promise<void>
+  /** Later states; a row only moves forward, and only while its incarnation is the same (D8). */
+  fold(rows: readonly StreamRow[]): Promise<void>
+  /** Every stream's row reflects the commits of this node up to n: their part of the journal goes. */
+  trim(n: number): Promise<void>
+  /** These streams are over. `h` is kept for who asks (XEP-0198 §5), except where `h` is null. */
+  end(streams: readonly { readonly account: string; readonly sessionId: string; readonly h: number | null }[], at: number): Promise<void>
+  /** The last count of a stream that is over; null: nothing is known of it. */
+  handled(account: string, sessionId: string): Promise<number | null>
+  /** Streams that ended before this are forgotten. ms since 1970 */
+  forget(before: number): Promise<void>
+  /** Sessions of earlier lives, which are this node's now; the journal is replayed over their streams, and gone. */
+  restore(): Promise<readonly LeftSession[]>
 }
 
 export interface AccountStore {

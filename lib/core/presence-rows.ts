@@ -2,12 +2,12 @@
 // and in order for each session. Every change tells the other nodes the account's new generation.
 import { makeBatcher } from './batcher.js'
 import { makeInTurn } from './in-turn.js'
-import type { Bus, PresenceStore, SessionRow } from './ports.js'
+import type { Bus, PresenceStore, Raised, SessionRow } from './ports.js'
 import type { Broadcast, Session } from './sessions.js'
 
 export interface PresenceRows {
-  /** Write the session's row. False: its account is gone. @param priority, presence null: bound, but not available */
-  save(session: Session, priority: number | null, presence: Broadcast | null): Promise<boolean>
+  /** Write the session's row. Resolves to the number of the last entry of its account's log; null: the account is gone. @param priority, presence null: bound, but not available */
+  save(session: Session, priority: number | null, presence: Broadcast | null): Promise<number | null>
   /** Write its last presence when there is time; of several the last counts. Nothing that routing depends on. */
   update(session: Session): void
   /** Delete the session's row, if it still is this session's. Tried again until it works; `idle` waits for it. */
@@ -32,23 +32,23 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
   let retry: NodeJS.Timeout | null = null
   const failed: SessionRow[] = []
 
-  const announce = (generations: ReadonlyMap<string, number>): void => {
-    for (const [account, generation] of generations) bus.invalidate(account, generation)
+  const announce = (raised: ReadonlyMap<string, Raised>): void => {
+    for (const [account, { generation }] of raised) bus.invalidate(account, generation)
   }
 
   // Statements one after the other: two would lock rows of the same sessions in two orders, and an older presence could stay
   const inTurn = makeInTurn()
   // One queue for both, so that a session's removal never overtakes its writing. Within a batch: the last state counts
-  const write = makeBatcher<Change, boolean>((changes) => inTurn(ROWS, async () => {
+  const write = makeBatcher<Change, number | null>((changes) => inTurn(ROWS, async () => {
     const last = new Map<string, Change>()
     for (const change of changes) last.set(change.row.sessionId, change)
     const rows = [...last.values()]
     const gone = rows.filter((c) => c.gone).map((c) => c.row)
     const saved = rows.filter((c) => !c.gone).map((c) => c.row)
     if (gone.length > 0) announce(await store.remove(gone))
-    const generations = saved.length > 0 ? await store.save(saved) : new Map<string, number>()
-    announce(generations)
-    return changes.map(({ row }) => generations.has(row.account))
+    const raised: ReadonlyMap<string, Raised> = saved.length > 0 ? await store.save(saved) : new Map<string, Raised>()
+    announce(raised)
+    return changes.map(({ row }) => raised.get(row.account)?.seq ?? null)
   }), BATCH, WAITING)
 
   const rowOf = (s: Session, priority = s.wanted, presence = s.presence): SessionRow => ({
@@ -62,7 +62,7 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     presence: presence === null ? null : presence.head + presence.tail,
   })
 
-  const change = async (row: SessionRow, gone: boolean): Promise<boolean> => {
+  const change = async (row: SessionRow, gone: boolean): Promise<number | null> => {
     waiting++
     try {
       return await write({ row, gone })

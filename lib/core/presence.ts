@@ -9,13 +9,15 @@ import { stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
 import { treeOf } from '../wire/tree.js'
+import { attribute } from '../wire/writer.js'
 import { makeBatcher } from './batcher.js'
 import type { Blocklist } from './blocklist.js'
 import type { Blocklists } from './blocklists.js'
 import { ignored } from './ending.js'
 import type { Verdict } from './ending.js'
-import { withDelay } from './mailbox.js'
-import type { Mailbox } from './mailbox.js'
+import { withDelay } from './entry.js'
+import { post } from './deferred.js'
+import type { Feed } from './feed.js'
 import { orWait } from './or-wait.js'
 import type { Clock, Departure, DepartureStore } from './ports.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -36,6 +38,10 @@ export interface Presence {
   probe(from: Jid, to: Jid, session: Session): Verdict | Promise<Verdict>
   /** When the account's last session ended; null: never, or it has one now. */
   lastSeen(account: string): Promise<Departure | null>
+  /** It is connected again: give it what waits for it, and let live traffic in where that was not done yet. */
+  ready(session: Session): void
+  /** After a crash: one presence of each contact's sessions, and for who has none that it is away (promise 3). */
+  retell(session: Session): void
   /** Resolves when what is known of departures is written, or after `ms`. */
   idle(ms: number): Promise<void>
 }
@@ -43,7 +49,7 @@ export interface Presence {
 export interface PresenceParts {
   readonly sessions: Sessions
   readonly rows: PresenceRows
-  readonly mailbox: Mailbox
+  readonly feed: Feed
   readonly departures: DepartureStore
   readonly blocklists: Blocklists
   readonly clock: Clock
@@ -81,7 +87,7 @@ const mere = (session: Session): Broadcast => ({ head: `<presence${session.from}
 export const lastWord = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: " type='unavailable'/>", declared: false })
 
 export const give = (to: Session, { head, tail, declared }: Broadcast): void => {
-  to.outlet.write(head + to.toBare + tail, declared)
+  post(to, head + to.toBare + tail, declared)
 }
 
 /** XEP-0191 §3.3: neither sees the other's presence where one blocks the other; §5: not among one's own sessions. */
@@ -92,7 +98,7 @@ export const isBlocked = (list: Blocklist | null, jid: Jid): boolean => list !==
 /** Has sent presence to it directly, and not taken it back (§4.6). */
 const knows = ({ directed }: Session, other: Jid): boolean => directed !== null && (directed.has(other.full) || directed.has(other.bare))
 
-export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, clock, bug, mostDirected, piece }: PresenceParts): Presence => {
+export const makePresence = ({ sessions, rows, feed, blocklists, departures, clock, bug, mostDirected, piece }: PresenceParts): Presence => {
   /** To all sessions of the account, the one that says it among them, and to those of its subscribers (§4.2.2, §4.4.2). */
   const tell = (session: Session, said: Broadcast): void => {
     const own = sessions.of(session.account).available
@@ -154,7 +160,7 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
     if (!(reason instanceof AwayError)) bug(reason, frameOf('<presence/>') as Stanza)
   }
 
-  const written = (save: Promise<boolean>): Promise<boolean> => orWait(save, 'presence cannot be written now')
+  const written = (save: Promise<unknown>): Promise<unknown> => orWait(save, 'presence cannot be written now')
 
   const available = (session: Session, stanza: Stanza, priority: number): Promise<Verdict> | Verdict => {
     const said = broadcastOf(session, stanza)
@@ -201,7 +207,7 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
   /** A store that does not answer keeps no session unreachable for longer than it has to: it is asked again. */
   const drained = async (session: Session, live: () => void): Promise<void> => {
     try {
-      await mailbox.drain(session, live)
+      await feed.drain(session, live)
     } catch (error) {
       report(error)
       setTimeout(() => {
@@ -325,6 +331,23 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
       }
       return answered ? 'answered' : ignored('RFC 6121 §4.3.2')
     },
+    ready: (session) => {
+      const live = (): void => {
+        if (session.priority !== null || session.wanted === null) return
+        session.priority = session.wanted
+        sessions.changed(session.account)
+      }
+      void drained(session, live)
+    },
+    retell: (session) => {
+      if (session.wanted === null) return
+      for (const contact of session.member.to) {
+        const there = sessions.of(contact).available.filter((s) => s.member.from.has(session.account) && mayPass(s, session))
+        for (const other of there) give(session, other.presence as Broadcast)
+        if (there.length === 0) give(session, { head: `<presence${attribute('from', contact)}`, tail: " type='unavailable'/>", declared: false })
+      }
+      for (const other of sessions.of(session.account).available) if (other !== session) give(session, other.presence as Broadcast)
+    },
     lastSeen: async (account) => {
       if (sessions.of(account).available.length > 0) return null
       return leaving.get(account) ?? (await departures.load([account], false)).get(account) ?? null
@@ -337,7 +360,7 @@ export const makePresence = ({ sessions, rows, mailbox, blocklists, departures, 
 }
 
 /** A whole presence, cut behind its `from`, which a server has stamped first. */
-const cutOf = (octets: string): Broadcast => {
+export const cutOf = (octets: string): Broadcast => {
   const { nameEnd, declared } = frameOf(octets)
   return { head: octets.slice(0, nameEnd), tail: octets.slice(nameEnd), declared }
 }

@@ -53,7 +53,10 @@ export const makeRosters = (store: RosterStore, sessions: Sessions, members: Mem
     const interested = sessions.of(account).all.filter((s) => s.interested)
     if (interested.length === 0) return
     const query = serialize(queryOf(changed, jid, contact))
-    for (const session of interested) pushTo(session, query)
+    for (const session of interested) {
+      session.rosterVersion = changed
+      pushTo(session, query)
+    }
   }
 
   const pushTo = ({ outlet, fromBare, jid }: Session, query: string): void => {

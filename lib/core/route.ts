@@ -29,6 +29,8 @@ export interface Routed {
   readonly from: Jid
   readonly to: Jid
   readonly session: Session | null
+  /** It is to go into the message log: it is delivered, and copied, from there (durability.md). */
+  readonly logged: boolean
 }
 
 /** An ending ends the walk: this feature has dealt with the stanza. A stanza replaces the one under way. */

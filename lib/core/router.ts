@@ -5,7 +5,6 @@
 // Promises appear only where something must be waited for; a message between two sessions of this node makes none.
 import { AwayError, StanzaError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
-import { NS } from '../base/namespaces.js'
 import { stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
 import { errorOf, resultOf } from '../wire/replies.js'
@@ -18,13 +17,16 @@ import type { Choice, Delivery } from './delivery.js'
 import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
-import type { Mailbox } from './mailbox.js'
-import type { Clock } from './ports.js'
+import type { Feed } from './feed.js'
+import { isLoggable, mayBeArchived } from './loggable.js'
+import type { Appended, MessageLog, Outcome } from './message-log.js'
+import { ARCHIVED, QUEUED, SENT, WANTED } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Resolution, RouteCache } from './route-cache.js'
 import type { Request, Routed, Services } from './route.js'
 import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
 import type { Action, IqType, PresenceType, Target } from './rules.js'
+import { settle, settled } from './sessions.js'
 import type { Here, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
 
@@ -35,14 +37,19 @@ export interface RouterParts {
   readonly sessions: Sessions
   readonly cache: RouteCache
   readonly delivery: Delivery
-  readonly mailbox: Mailbox
+  readonly feed: Feed
+  /** Made with what the router says to a message's outcome: `committed`. */
+  readonly log: MessageLog<Logging>
+  /** Messages to this domain are acknowledged when they are committed, and not when they are routed. */
+  readonly isDurable: (domain: string) => boolean
+  /** There is an archive (XEP-0313). */
+  readonly archive: boolean
   readonly presence: Presence
   readonly subscribing: Subscribing
   readonly asking: Asking
   readonly dispatch: Dispatch
   readonly services: Services
   readonly counters: Counters
-  readonly clock: Clock
   /** Told of what was our bug, with the stanza's id. */
   readonly bug: (error: unknown, stanza: Stanza) => void
 }
@@ -54,12 +61,23 @@ export interface Router {
   fromServer(stanza: Stanza): Ending | Promise<Ending>
   /** Keep a message for an account that nobody is there for; what Services.keep does. */
   keep(routed: Routed): Promise<Ending>
+  /** What became of a message that was put into the log. */
+  committed(item: Logging, outcome: Outcome): void
+}
+
+/** A message in the log's queue. */
+export interface Logging extends Appended {
+  readonly routed: Routed
+  /** It was delivered already, without waiting for the log, and is only archived. */
+  readonly noted: boolean
+  /** null: its stream has gone on meanwhile. */
+  readonly tell: ((ending: Ending | StanzaError) => void) | null
 }
 
 type Sender = Session | null
 
 export const makeRouter = (parts: RouterParts): Router => {
-  const { domains, jid, sessions, cache, delivery, mailbox, presence, subscribing, asking, dispatch, services, counters, clock } = parts
+  const { domains, jid, sessions, cache, delivery, feed, log, presence, subscribing, asking, dispatch, services, counters } = parts
 
   /** The end of every way: refusals are written here and nowhere else. */
   const finish = (sender: Sender, stanza: Stanza, verdict: Verdict): Ending => {
@@ -98,7 +116,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     // RFC 6120 §10.3: a message without `to` is for the sender's own account, a request is the server's to answer for it
     const to = jid(stanza.to === '' ? from.bare : stanza.to)
     if (to === null) return new StanzaError('jid-malformed') // RFC 6120 §8.3.3.8
-    const routed: Routed = { stanza, from, to, session: sender }
+    const routed: Routed = { stanza, from, to, session: sender, logged: stanza.kind === 'message' && isLoggable(stanza) && parts.isDurable(to.domain) }
     const plan = dispatch.plans.sent[stanza.kind]
     if (plan === null || sender === null) return sent(routed)
     const walked = walk(plan, routed, services)
@@ -146,13 +164,10 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { stanza, to } = routed
     const action = actionOf(stanza, target)
     switch (action) {
-      case 'deliver':
-        // Behind what is still being read from the mailbox, so that it is not overtaken (RFC 6120 §10.1)
-        if (mailbox.isDraining(to.bare, (found as Here).best) && isLasting(stanza)) return store(routed)
-        return deliver(routed, found as Here, MOST_AVAILABLE)
+      case 'deliver': return routed.logged ? keep(routed) : deliver(routed, found as Here, MOST_AVAILABLE)
       case 'all': return deliver(routed, found as Here, stanza.kind === 'presence' ? AVAILABLE : REACHABLE)
-      case 'exact': return deliver(routed, found as Here, exactly(to))
-      case 'store': return store(routed)
+      case 'exact': return routed.logged ? keep(routed) : one(routed, found as Here)
+      case 'store': return routed.logged ? keep(routed) : store(routed)
       case 'refuse': return new StanzaError('service-unavailable')
       case 'answer': return answer(routed)
       case 'subscription': return subscribing.handle(routed.from, to, stanza)
@@ -181,6 +196,7 @@ export const makeRouter = (parts: RouterParts): Router => {
   const delivered = (routed: Routed, here: readonly Session[], taken: number): Verdict | Promise<Verdict> => {
     const { stanza, to } = routed
     if (taken > 0) {
+      note(routed)
       const plan = dispatch.plans.delivered[stanza.kind]
       if (plan === null) return 'delivered'
       // one allocation less for what no feature is concerned with
@@ -201,23 +217,92 @@ export const makeRouter = (parts: RouterParts): Router => {
     return after(walk(plan, routed, services), () => new StanzaError('service-unavailable'))
   }
 
-  const keep = async ({ stanza, from, to, session }: Routed): Promise<Ending> => {
-    if (cache.isAbsent(to.bare)) throw new StanzaError('service-unavailable')
-    let outcome
-    try {
-      outcome = await mailbox.append({ account: to.bare, sender: from.bare, xml: stamped(session, stanza), at: clock.now() })
-    } catch (error) {
-      throw error instanceof StanzaError ? error : new StanzaError('resource-constraint', 'the message cannot be stored now', { type: 'wait', cause: error })
+  /** To the one session. Who asks it something is told when it ends before it has answered (durability.md D15). */
+  const one = (routed: Routed, found: Here): Verdict | Promise<Verdict> => {
+    const { stanza, from, to } = routed
+    if (stanza.kind === 'iq') {
+      if (stanza.type === 'result' || stanza.type === 'error') routed.session?.asked?.delete(`${to.full} ${stanza.id}`)
+      else {
+        const session = sessions.find(to)
+        if (session !== undefined && session !== routed.session) {
+          session.asked ??= new Map()
+          if (session.asked.size >= MOST_ASKED) return new StanzaError('resource-constraint', 'the receiver has too many requests to answer')
+          session.asked.set(`${from.full} ${stanza.id}`, { from: from.full, to: stanza.to, id: stanza.id })
+        }
+      }
     }
-    if (outcome === 'full') throw new StanzaError('resource-constraint', 'the receiver\'s mailbox is full')
-    if (outcome === 'no-account') {
+    return deliver(routed, found, exactly(to))
+  }
+
+  const archivedOf = (stanza: Stanza): number => (parts.archive && mayBeArchived(stanza) ? ARCHIVED : 0)
+
+  /** Where an acknowledgement does not mean 'committed', the archive follows when it can (durability.md, mode `routed`). */
+  const note = (routed: Routed): void => {
+    const { stanza, from, to, session } = routed
+    if (!parts.archive || routed.logged || stanza.kind !== 'message' || archivedOf(stanza) === 0 || !isLoggable(stanza)) return
+    const sent = session === null ? 0 : SENT | ARCHIVED
+    log.append({
+      routed, noted: true, tell: null, stream: null, number: 0, bounded: false,
+      message: { receiver: to.bare, sender: from.bare, xml: stamped(session, stanza), received: ARCHIVED, sent },
+    })
+  }
+
+  /** Into the log: an entry of the receiver's that waits, and one of the sender's where it is archived, or other sessions of its want copies. */
+  const append = (routed: Routed, tell: Logging['tell']): void => {
+    const { stanza, from, to, session } = routed
+    const archived = archivedOf(stanza)
+    const copied = session !== null && session.member.copies > 0 ? WANTED : 0
+    const sent = session !== null && (archived | copied) !== 0 ? SENT | archived | copied : 0
+    const stream = session?.stream ?? null
+    log.append({
+      routed, tell, noted: false, stream, number: stream?.received ?? 0,
+      bounded: !sessions.of(to.bare).reachable.some((s) => !s.behind),
+      message: { receiver: to.bare, sender: from.bare, xml: stamped(session, stanza), received: QUEUED | archived, sent },
+    })
+    if (session !== null) session.uncommitted++
+  }
+
+  const keep = (routed: Routed): Verdict | Promise<Verdict> => {
+    if (cache.isAbsent(routed.to.bare)) return new StanzaError('service-unavailable')
+    if (routed.session === null || !routed.logged) {
+      return new Promise((resolve) => append(routed, resolve))
+    }
+    append(routed, null)
+    return 'logged'
+  }
+
+  const committed = ({ routed, message, number, tell, noted }: Logging, outcome: Outcome): void => {
+    const { stanza, from, to, session } = routed
+    if (noted) {
+      if (outcome instanceof StanzaError) parts.bug(outcome, stanza)
+      else if (outcome !== null) {
+        feed.passed(to.bare, outcome.received)
+        if (outcome.sent !== null) feed.passed(from.bare, outcome.sent)
+      }
+      return
+    }
+    let verdict: Verdict
+    if (outcome instanceof StanzaError) verdict = outcome
+    else if (outcome === null) {
       cache.setAbsent(to.bare)
-      throw new StanzaError('service-unavailable') // RFC 6121 §8.5.1
+      verdict = new StanzaError('service-unavailable') // RFC 6121 §8.5.1
+    } else {
+      const committed = { stanza, from, to, sender: session, xml: message.xml }
+      try {
+        verdict = feed.received(committed, outcome.received) > 0 ? 'delivered' : 'stored'
+        if (outcome.sent !== null) feed.sent(committed, outcome.sent)
+      } catch (error) {
+        counters.bugs++
+        parts.bug(error, stanza)
+        verdict = 'stored' // it waits
+      }
     }
-    // Store, then look again: somebody may have come while it was being stored
-    const [other] = sessions.of(to.bare).best
-    if (other !== undefined) mailbox.drain(other, () => {}).catch((error: unknown) => parts.bug(error, stanza))
-    return 'stored'
+    if (session !== null) {
+      settle(session)
+      session.stream?.messageDone(number)
+    }
+    if (tell !== null) tell(verdict)
+    else finish(session, stanza, verdict)
   }
 
   const answer = async ({ session: sender, from, to, stanza }: Routed): Promise<Verdict> => {
@@ -235,20 +320,37 @@ export const makeRouter = (parts: RouterParts): Router => {
     return 'answered'
   }
 
+  /** D11: what is not of the log takes effect only after this stream's earlier messages are committed. */
+  const inOrder = (session: Session, stanza: Stanza): boolean => session.uncommitted === 0 || (stanza.kind === 'message' && isLoggable(stanza) && (allDurable || isDurableTo(stanza)))
+  const allDurable = [...domains].every((d) => parts.isDurable(d))
+  const isDurableTo = ({ to }: Stanza): boolean => {
+    const address = to === '' ? null : jid(to)
+    return address !== null && parts.isDurable(address.domain)
+  }
+
   return {
-    keep,
-    fromClient: (session, stanza) => through(session, stanza, () => {
-      // RFC 6120 §8.1.2.1: a `from` may name the sender's full or bare JID, and nobody else
-      const malformed = malformation(stanza)
-      if (malformed !== null) return malformed
-      // RFC 6120 §8.2.3: what our own requests are answered with goes no further
-      if (stanza.kind === 'iq' && (stanza.type === 'result' || stanza.type === 'error') && asking.answered(session, stanza)) return 'answered'
-      return addressed(session, session.jid, stanza)
-    }),
+    keep: async (routed) => {
+      const verdict = await keep({ ...routed, logged: false })
+      if (verdict instanceof StanzaError) throw verdict
+      return verdict
+    },
+    committed,
+    fromClient: (session, stanza) => (inOrder(session, stanza) ? now(session, stanza) : settled(session, 0).then(() => now(session, stanza))),
     fromServer: (stanza) => through(null, stanza, () => {
       const from = jid(stanza.from)
       return from === null ? ignored('RFC 6120 §8.3.1') : addressed(null, from, stanza)
     }),
+  }
+
+  function now(session: Session, stanza: Stanza): Ending | Promise<Ending> {
+    return through(session, stanza, () => {
+      // RFC 6120 §8.1.2.1: a `from` may name the sender's full or bare JID, and nobody else
+      const malformed = malformation(stanza)
+      if (malformed !== null) return malformed
+      // RFC 6120 §8.2.3: what our own requests are answered with goes no further
+      if (stanza.kind === 'iq' && (stanza.type === 'result' || stanza.type === 'error') && (session.receipts?.proved(stanza.id) === true || asking.answered(session, stanza))) return 'answered'
+      return addressed(session, session.jid, stanza)
+    })
   }
 }
 
@@ -266,9 +368,8 @@ const actionOf = (stanza: Stanza, target: Target): Action => {
   }
 }
 
-/** Worth keeping if it cannot be delivered now; a chat state is not, and would be dropped where it should be kept. */
-const isLasting = ({ children }: Stanza): boolean =>
-  children.some((c) => c.name === 'body') && !children.some((c) => c.ns === NS.hints && c.name === 'no-store')
+/** Requests that wait for one session's answer. */
+const MOST_ASKED = 1000
 
 const isRule = (action: Action): action is Rule => action.includes('§')
 

@@ -3,6 +3,7 @@
 import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
 import type { StreamError } from '../base/errors.js'
+import type { Given, Managed, Receipts } from './given.js'
 import type { Member } from './members.js'
 import type { Location } from './ports.js'
 
@@ -11,14 +12,33 @@ export interface Outlet {
   /**
    * Queue one element, as octets, for the client.
    * @param declared the element declares jabber:client itself (Frame.declared)
+   * @param given the entry of the message log that it comes from; a managed stream remembers it
    * @returns false when nothing was taken, because the connection is over or its write buffer is full
    */
-  write(octets: string, declared: boolean): boolean
+  write(octets: string, declared: boolean, given?: Given): boolean
   /** Whether all that was written so far has reached the kernel; false when the connection was over before. */
   flushed(): Promise<boolean>
+  /** The session gets another outlet: resolves when all that came by this one is done, and no more will come. */
+  handOver(): Promise<void>
   close(error: StreamError): void
   /** End the connection without a goodbye. */
   drop(): void
+}
+
+/** A request of somebody else's to a session. */
+export interface Asked {
+  readonly from: string
+  readonly to: string
+  readonly id: string
+}
+
+/** What a session has to wait for until it has caught up with its log; the outlet of one that has no connection. */
+export interface Deferral extends Outlet {
+  readonly isEmpty: boolean
+  /** Presence was left out: it must be told anew. */
+  lossy: boolean
+  /** Oldest first; then it is empty. */
+  take(): readonly { readonly octets: string; readonly declared: boolean }[]
 }
 
 /** Keeps back what need not wake an inactive client (XEP-0352). */
@@ -47,14 +67,38 @@ export interface Session {
   readonly jid: Jid
   readonly account: string
   readonly id: string
-  readonly incarnation: number
+  /** Raised at each resumption: fences who owned it before (durability.md D9, D10). */
+  incarnation: number
+  /** The language of its stream. */
+  readonly lang: string
   /** ` from='…'` for what this session sends: full JID; with the stream's language; bare JID. Octets. */
   readonly from: string
   readonly fromWithLang: string
   readonly fromBare: string
   /** ` to='…'` for what its server sends it: the bare JID. Octets. */
   readonly toBare: string
-  readonly outlet: Outlet
+  /** Its connection; while it is detached, its stream. */
+  outlet: Outlet
+  /** Set once its client wants acknowledgements (XEP-0198). */
+  stream: Managed | null
+  /** null: nothing of the log was given to it. */
+  receipts: Receipts | null
+  /** Number of the entry of its account's log up to which all is decided for it (durability.md D6). */
+  position: number
+  /** It does not follow the log: it is detached, or reads it up to now. */
+  behind: boolean
+  /** While it was behind, an entry came that it has to read. */
+  missed: boolean
+  /** What waits until it has caught up. */
+  deferred: Deferral | null
+  /** Requests of others that it has to answer (durability.md D15): full JID and id. null: none yet. */
+  asked: Map<string, Asked> | null
+  /** Messages of its client that are not committed yet. */
+  uncommitted: number
+  /** Who waits until there are no more than so many. */
+  settling: { readonly most: number; readonly done: () => void } | null
+  /** It does not answer: others get what is for the account (durability.md). */
+  away: boolean
   /** What is known of its account; the same object in all its sessions. */
   readonly member: Member
   /** null while not available (RFC 6121 §4.2, §4.7.2.3). */
@@ -65,6 +109,8 @@ export interface Session {
   presence: Broadcast | null
   /** Asked for the roster: gets pushes (RFC 6121 §2.1.6). */
   interested: boolean
+  /** Of the roster, as it was told last. */
+  rosterVersion: number
   /** Asked for the block list: gets pushes (XEP-0191 §3.3). */
   blocklist: boolean
   open: boolean
@@ -85,17 +131,29 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     account: jid.bare,
     id,
     incarnation: 1,
+    lang,
     from,
     // RFC 6120 §8.1.5: the stream's language is the default for its stanzas, which their receivers cannot know
     fromWithLang: from + attribute('xml:lang', lang),
     fromBare: attribute('from', jid.bare),
     toBare: attribute('to', jid.bare),
     outlet,
+    stream: null,
+    receipts: null,
+    position: 0,
+    behind: true,
+    missed: false,
+    deferred: null,
+    asked: null,
+    uncommitted: 0,
+    settling: null,
+    away: false,
     member,
     priority: null,
     wanted: null,
     presence: null,
     interested: false,
+    rosterVersion: 0,
     blocklist: false,
     open: true,
     carbons: false,
@@ -103,6 +161,21 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     caps: null,
     directed: null,
   }
+}
+
+/** Resolves when no more than `most` of the session's messages are uncommitted. One waits at a time: its stream is held. */
+export const settled = (session: Session, most: number): Promise<void> => new Promise((resolve) => {
+  if (session.uncommitted <= most) resolve()
+  else session.settling = { most, done: resolve }
+})
+
+/** One message less is uncommitted. */
+export const settle = (session: Session): void => {
+  session.uncommitted--
+  const { settling } = session
+  if (settling === null || session.uncommitted > settling.most) return
+  session.settling = null
+  settling.done()
 }
 
 /** What is known of an account's sessions. The arrays are replaced, never changed. */
@@ -131,8 +204,11 @@ const choose = (from: readonly Session[], fits: (session: Session) => boolean): 
 const describe = (all: readonly Session[]): Here => {
   const available = choose(all, (s) => s.wanted !== null)
   const reachable = choose(available, (s) => s.priority !== null && s.priority >= 0)
-  const top = reachable.reduce((max, s) => Math.max(max, s.priority as number), 0)
-  return { all, available, reachable, best: choose(reachable, (s) => s.priority === top), elsewhere: NOWHERE }
+  // who does not answer is not the most available, as long as there is somebody else
+  const awake = choose(reachable, (s) => !s.away)
+  const among = awake.length === 0 ? reachable : awake
+  const top = among.reduce((max, s) => Math.max(max, s.priority as number), 0)
+  return { all, available, reachable, best: choose(among, (s) => s.priority === top), elsewhere: NOWHERE }
 }
 
 export interface Sessions {
@@ -141,7 +217,7 @@ export interface Sessions {
   add(session: Session): void
   /** Removes this very session; another one of the same full JID stays. */
   remove(session: Session): void
-  /** Call after a change of `wanted` or `priority`. */
+  /** Call after a change of `wanted`, `priority` or `away`. */
   changed(account: string): void
   readonly size: number
   all(): Iterable<Session>

@@ -32,16 +32,19 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
   }
   const session = makeSession(claim(host, member, jid), randomBytes(16).toString('hex'), lang, outlet, member)
   host.sessions.add(session)
-  let there: boolean
+  let last: number | null
   try {
-    there = await rows.save(session, null, null)
+    last = await rows.save(session, null, null)
   } catch (error) {
-    host.sessionOver(session)
+    host.sessionOver(session, true)
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
-  if (there) return session
+  if (last !== null) {
+    host.feed.bound(session, last)
+    return session
+  }
   // removed between the log-in and this, when it had no session that could be ended
-  host.sessionOver(session)
+  host.sessionOver(session, true)
   throw new StreamError('not-authorized', 'the account is gone')
 }
 
@@ -62,7 +65,7 @@ const claim = ({ sessions, members, settings, sessionOver }: Host, member: Membe
   for (const other of replaces ? others : []) {
     other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
     // now, and not when its stream is done with what it waits for: contacts would take its end for that of the new one
-    sessionOver(other)
+    sessionOver(other, true)
   }
   return others.length > 0 && !replaces ? madeHere(jid) : jid
 }

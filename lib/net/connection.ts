@@ -5,19 +5,24 @@
 // and reading stops when that is too much. Fairness: a connection that has used its share of a turn goes on in the next.
 import { randomBytes } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
-import { StreamError } from '../base/errors.js'
+import { StanzaError, StreamError } from '../base/errors.js'
+import type { StreamCondition } from '../base/errors.js'
 import { NS } from '../base/namespaces.js'
 import type { Frame, Stanza } from '../base/stanza.js'
 import { Framer } from '../wire/framer.js'
 import type { FramerSink, Header } from '../wire/framer.js'
 import { makeHold } from '../core/hold.js'
 import type { Holding } from '../core/hold.js'
+import { settled } from '../core/sessions.js'
 import type { Session } from '../core/sessions.js'
+import type { Given, Managed } from '../core/given.js'
+import type { Wire } from '../core/managed-stream.js'
 import { errorOf } from '../wire/replies.js'
 import { DOCUMENT, FRAMES } from './framing.js'
 import type { Framing } from './framing.js'
 import type { Link, LinkEvents, TcpLink } from './link.js'
 import { acceptHeader, negotiate } from './negotiation.js'
+import { managed } from './stream-management.js'
 import type { Login, Negotiating } from './negotiation.js'
 import type { Guest, Host, Tap } from './host.js'
 import { turn } from './turn.js'
@@ -25,7 +30,7 @@ import { turn } from './turn.js'
 /** Where the stream is. opening: no header yet · negotiating: header seen, no session · bound · closing: we said goodbye. */
 type Phase = 'opening' | 'negotiating' | 'bound' | 'closing' | 'over'
 
-export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
+export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, Wire {
   readonly host: Host
   link: Link
   private readonly framing: Framing
@@ -39,6 +44,9 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   /** A stanza is being handled that the next has to wait for. */
   private held = false
   private paused = false
+  private released: (() => void) | null = null
+  /** The stream was closed in order, or for a reason that ends the session too: it cannot be resumed. */
+  private ended = false
   /** The peer is gone; what was read of it is still handled. */
   private gone = false
   /** Presence kept back from a reader that is slow; null: it keeps up. */
@@ -67,6 +75,10 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     this.link = makeLink(this)
     this.framing = this.link.kind === 'tcp' ? DOCUMENT : FRAMES
     if (this.link.kind === 'websocket') this.framer.fragments()
+  }
+
+  get isOver(): boolean {
+    return this.gone || this.phase === 'closing' || this.phase === 'over'
   }
 
   // LinkEvents
@@ -114,33 +126,85 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
       throw new StreamError('invalid-from')
     }
     if (this.host.tap !== null && this.tapped(this.host.tap, session, frame as Stanza)) return true
+    const { stream } = session
+    if (stream !== null) return this.counted(session, stream, frame as Stanza)
     const ending = this.host.router.fromClient(session, frame as Stanza)
     if (ending instanceof Promise) return this.wait(ending)
-    return this.mayGoOn(frame.xml.length)
+    return this.mayGoOn(frame.xml.length) && this.mayHaveMore(session)
+  }
+
+  /** XEP-0198 §4: a stanza counts once it is done; a message once it is committed, which the router tells the stream. */
+  private counted(session: Session, stream: Managed, stanza: Stanza): boolean {
+    const number = ++stream.received
+    if (stanza.kind === 'iq' && stream.resumable && (stanza.type === 'get' || stanza.type === 'set') && !stream.asks(stanza.id, stanza.to)) {
+      this.write(errorOf(stanza, session.jid.full, new StanzaError('resource-constraint', 'too many requests are not answered yet', { type: 'wait' })), false)
+      stream.done(number)
+      return true
+    }
+    const ending = this.host.router.fromClient(session, stanza)
+    if (ending instanceof Promise) return this.wait(ending.then((e) => e !== 'logged' && stream.done(number)))
+    if (ending !== 'logged') stream.done(number)
+    return this.mayGoOn(stanza.xml.length) && this.mayHaveMore(session)
+  }
+
+  /** What one client may have uncommitted is bounded: then it waits (durability.md D20). */
+  private mayHaveMore(session: Session): boolean {
+    return session.uncommitted < MOST_UNCOMMITTED || this.wait(settled(session, MOST_UNCOMMITTED >> 1))
   }
 
   end(): void {
-    // RFC 6120 §4.4: they closed their stream; we close ours, everything before is handled
+    // RFC 6120 §4.4: they closed their stream; we close ours, everything before is handled. XEP-0198 §6: so the session ends
+    this.ended = true
     this.close(null)
   }
 
   // Outlet
 
-  write(octets: string, declared: boolean): boolean {
+  write(octets: string, declared: boolean, given: Given | null = null): boolean {
     if (this.phase === 'closing' || this.phase === 'over' || this.gone) return false
     const hold = this.session?.hold
     if (hold !== null && hold !== undefined && hold.take(octets, declared)) return true
-    return this.put(octets, declared)
+    return this.offer(octets, declared, given)
   }
 
-  private put(octets: string, declared: boolean): boolean {
-    if (this.link.buffered() + octets.length > this.brim) {
+  private offer(octets: string, declared: boolean, given: Given | null): boolean {
+    const stream = this.session?.stream ?? null
+    if (this.link.buffered() + octets.length + (stream?.bytes ?? 0) > this.brim) {
       if (this.keptBack(octets, declared)) return true
       if (!this.hasRoom(octets)) return false
     }
+    if (stream !== null) return stream.write(octets, declared, given)
+    this.put(octets, declared)
+    return true
+  }
+
+  // Wire: what the session's stream lets go
+
+  put(octets: string, declared: boolean): void {
+    if (this.phase === 'closing' || this.phase === 'over') return
     if (this.host.tap !== null && this.session !== null) this.host.tap.saw('out', this.session, octets)
     this.link.send(octets, declared)
-    return true
+  }
+
+  acknowledge(h: number): void {
+    this.send(`<a xmlns='${NS.sm}' h='${h}'/>`)
+  }
+
+  request(): void {
+    this.send(REQUEST)
+  }
+
+  /** Nothing more of it is read; resolves when what was is done (XEP-0198 §5: the old stream ends with 'conflict'). */
+  async handOver(): Promise<void> {
+    const { session } = this
+    this.close(new StreamError('conflict', 'resumed on another connection'))
+    while (this.held) {
+      await new Promise<void>((resolve) => {
+        this.released = resolve
+      })
+    }
+    if (session !== null) await settled(session, 0)
+    this.drop()
   }
 
   /** Of presence only the last counts: until a slow reader has read, it waits here; everything else goes out behind it. */
@@ -148,7 +212,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     if (this.session === null) return false
     if (this.slow === null) {
       const { inactiveHoldStanzas, inactiveHoldBytes, writeBufferBytes } = this.host.settings
-      this.slow = makeHold({ write: (kept, has) => this.put(kept, has) }, { stanzas: inactiveHoldStanzas, bytes: Math.min(inactiveHoldBytes, writeBufferBytes >> 2) })
+      this.slow = makeHold({ write: (kept, has) => this.offer(kept, has, null) }, { stanzas: inactiveHoldStanzas, bytes: Math.min(inactiveHoldBytes, writeBufferBytes >> 2) })
       this.brim = -1
       void this.link.flushed().then(() => this.caughtUp())
     }
@@ -170,6 +234,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   /** End the stream: with an error, or (null) as agreed (RFC 6120 §4.4, §4.9). */
   close(error: StreamError | null): void {
     if (this.phase === 'closing' || this.phase === 'over') return
+    if (error !== null && !LEAVES_SESSION.includes(error.condition)) this.ended = true
     if (error !== null && !this.headerSent) this.openStream(this.host.defaultDomain, '') // RFC 6120 §4.9.1.2
     if (error !== null) this.link.send(this.framing.error(error), true)
     if (this.headerSent) this.link.send(this.framing.close(), true)
@@ -245,7 +310,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   // The rest
 
   private hasRoom(octets: string): boolean {
-    if (this.link.buffered() + octets.length <= this.host.settings.writeBufferBytes) return true
+    if (this.link.buffered() + octets.length + (this.session?.stream?.bytes ?? 0) <= this.host.settings.writeBufferBytes) return true
     // The reader is too slow. It cannot be told, its buffer is full; what it did not read is lost with the session
     this.host.log.warn({ jid: this.session?.jid.full, bytes: this.link.buffered() }, 'connection closed: it does not read what it is sent')
     this.drop()
@@ -269,11 +334,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
   }
 
   private nonza(frame: Frame): boolean {
-    if (frame.ns === NS.sm && frame.name === 'enable') {
-      // XEP-0198 §3: not built yet, and said so, instead of silence
-      this.send(`<failed xmlns='${NS.sm}'><feature-not-implemented xmlns='${NS.stanzas}'/></failed>`)
-      return true
-    }
+    if (frame.ns === NS.sm && this.session !== null) return this.wait(managed(this, this.session, frame))
     if (this.session !== null && this.host.nonza(this.session, frame.ns, frame.name)) return true
     if (frame.ns === NS.framing && frame.name === 'close') {
       this.end()
@@ -297,18 +358,22 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
     return false
   }
 
-  private wait(work: boolean | Promise<unknown>): boolean {
+  wait(work: boolean | Promise<unknown>): boolean {
     if (typeof work === 'boolean') return work
     this.held = true
     work.then(() => this.goOn(), (error: unknown) => {
-      this.held = false
       this.fail(error)
+      this.goOn()
     })
     return false
   }
 
   private goOn(): void {
     this.held = false
+    if (this.released !== null) {
+      this.released()
+      this.released = null
+    }
     if (this.phase === 'closing') this.leave()
     else if (this.phase !== 'over') {
       try {
@@ -349,7 +414,10 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
   /** The session is over, whatever becomes of the socket. */
   private leave(): void {
-    if (this.session !== null) this.host.sessionOver(this.session)
+    const { session } = this
+    // another connection's, since it was resumed
+    if (session === null || session.outlet !== this) return
+    if (this.ended || !this.host.resumption.detach(session)) this.host.sessionOver(session, this.ended)
   }
 
   private finish(): void {
@@ -382,3 +450,8 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents {
 
 /** ms that a peer has to close its side after we said goodbye. */
 const CLOSING = 5000
+/** Messages of one client that wait for a commit. */
+const MOST_UNCOMMITTED = 256
+const REQUEST = `<r xmlns='${NS.sm}'/>`
+/** Errors of the stream after which the session may be resumed on another: nothing is wrong with its client. */
+const LEAVES_SESSION: readonly StreamCondition[] = ['connection-timeout', 'system-shutdown', 'resource-constraint', 'internal-server-error', 'reset', 'conflict']

@@ -10,6 +10,8 @@ import type { Stranger } from '../core/route.js'
 import type { Router } from '../core/router.js'
 import type { Outlet, Session, Sessions } from '../core/sessions.js'
 import type { Members } from '../core/members.js'
+import type { Feed } from '../core/feed.js'
+import type { Resumption } from '../core/resumption.js'
 import type { PresenceRows } from '../core/presence-rows.js'
 import type { FramerLimits } from '../wire/framer.js'
 import type { SaslLookup } from '../wire/sasl.js'
@@ -71,7 +73,10 @@ export interface Host {
   readonly stranger: (type: string, ns: string, name: string) => ((request: Stranger) => Promise<Element | void> | Element | void) | undefined
   /** An element that is no stanza; false: no feature takes it. */
   readonly nonza: (session: Session, ns: string, name: string) => boolean
-  readonly sessionOver: (session: Session) => void
+  /** The session is over. @param clean its client said so, or it never was one: nothing of it is to be remembered */
+  readonly sessionOver: (session: Session, clean: boolean) => void
+  readonly resumption: Resumption
+  readonly feed: Feed
   /** null in every server but those of tests. */
   readonly tap: Tap | null
   readonly ping: (outlet: Outlet, jid: Jid) => void

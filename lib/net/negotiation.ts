@@ -6,7 +6,7 @@ import { StanzaError, StreamError } from '../base/errors.js'
 import { makeJid, prepDomain, prepLocal } from '../base/jid.js'
 import { NS } from '../base/namespaces.js'
 import type { Frame } from '../base/stanza.js'
-import type { Outlet, Session } from '../core/sessions.js'
+import type { Session } from '../core/sessions.js'
 import { channelBindings } from '../wire/channel-binding.js'
 import type { Header } from '../wire/framer.js'
 import { errorOf, resultOf } from '../wire/replies.js'
@@ -18,6 +18,8 @@ import { bindResource } from './bind.js'
 import type { Host } from './host.js'
 import { isLoopback } from './link.js'
 import type { Link } from './link.js'
+import { resume } from './stream-management.js'
+import type { Managing } from './stream-management.js'
 
 /** What is known of a connection that has no session yet. */
 export interface Login {
@@ -30,13 +32,14 @@ export interface Login {
 }
 
 /** What negotiating needs of a connection. */
-export interface Negotiating extends Outlet {
+export interface Negotiating extends Managing {
   readonly host: Host
+  /** It has ended. */
+  readonly isOver: boolean
   readonly link: Link
   readonly login: Login | null
   openStream(from: string, to: string): void
   sendFeatures(inner: string): void
-  send(octets: string): void
   /** The header was accepted. */
   opened(): void
   /** A new stream follows on the same connection (RFC 6120 §6.4.6). */
@@ -89,7 +92,7 @@ const features = (connection: Negotiating, login: Login): string => {
   const { host, link } = connection
   if (login.username !== null) {
     // RFC 6120 §7.4; RFC 3921 sessions are optional, which clients that still ask for one should see (clients.md §1)
-    return `<bind xmlns='${NS.bind}'><required/></bind><session xmlns='${NS.session}'><optional/></session>${host.offers}`
+    return `<bind xmlns='${NS.bind}'><required/></bind><session xmlns='${NS.session}'><optional/></session><sm xmlns='${NS.sm}'/>${host.offers}`
   }
   const allowed = mayLogIn(connection)
   const starttls = link.kind === 'tcp' && !link.encrypted && host.tls() !== null
@@ -133,11 +136,7 @@ export const negotiate = (connection: Negotiating, frame: Frame): boolean | Prom
   if (login.username === null) throw new StreamError('not-authorized', 'log in first')
   if (frame.kind === 'iq' && frame.type === 'set' && frame.children[0]?.ns === NS.bind) return bind(connection, login, frame)
   if (frame.kind === 'iq' && frame.children[0]?.ns === NS.session) throw new StreamError('not-authorized', 'bind a resource first')
-  if (frame.ns === NS.sm && frame.name === 'resume') {
-    // XEP-0198 §5: not built yet; the client binds instead
-    connection.send(`<failed xmlns='${NS.sm}'><item-not-found xmlns='${NS.stanzas}'/></failed>`)
-    return true
-  }
+  if (frame.ns === NS.sm && frame.name === 'resume') return resume(connection, makeJid(login.username, login.domain as string).bare, frame).then(() => {})
   throw new StreamError('not-authorized', 'bind a resource first')
 }
 

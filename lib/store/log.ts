@@ -131,7 +131,7 @@ const SELECT = `
 export const logStore = (db: Db, node: { readonly id: string; readonly epoch: number }, archive: ArchiveDefault): LogStore => ({
   commit: async ({ n, messages, blob, mark, at }) => {
     const rows = await db.query<Locked>(COMMIT, [
-      n, node.id, node.epoch, toText(blob), accountsOf(messages),
+      n, node.id, node.epoch, blob, accountsOf(messages),
       messages.map((m) => m.receiver), messages.map((m) => m.sender), messages.map((m) => m.received), messages.map((m) => m.sent), messages.map((m) => toText(m.xml)),
       mark, Math.round(at), archive,
     ])
@@ -167,6 +167,8 @@ export const logStore = (db: Db, node: { readonly id: string; readonly epoch: nu
     order by l.seq limit $4`, [account, after, upTo, limit])).map(entryOf),
   read: async (account, after, limit) => (await db.query<EntryRow>(`${SELECT}
     where l.account = $1 and l.seq > $2 order by l.seq limit $3`, [account, after, limit])).map(entryOf),
+  entries: async (account, seqs) => (await db.query<EntryRow>(`${SELECT}
+    where l.account = $1 and l.seq = any($2) order by l.seq`, [account, seqs])).map(entryOf),
   last: async (account) => (await db.query<{ seq: number }>('select seq from account where account = $1', [account]))[0]?.seq ?? 0,
   acknowledge: (acks) => acknowledge(db, acks),
 })

@@ -27,7 +27,7 @@ export const nodes = (db: Db): Promise<NodeRow[]> => db.query<NodeRow>(
 /**
  * A new epoch for this node. The caller holds the lock on the data folder that the id comes from, so the predecessor is gone.
  * Throws UsageError while another node lives: without NATS each would believe that it is alone, and mail would be lost.
- * Nobody else lives, then, so whatever sessions the presence table holds are over.
+ * Nobody else lives, then, so whatever sessions the tables hold are this node's to resume or to end (lib/core/resumption.ts).
  */
 export const registerNode = async (db: Db, id: string): Promise<Node> => db.transaction(async (tx) => {
   // of two that start at once neither would see the other's row
@@ -43,9 +43,10 @@ export const registerNode = async (db: Db, id: string): Promise<Node> => db.tran
   }
   const { epoch } = row as { epoch: number }
   await tx.query('update node set signed_off = true where id <> $1', [id])
+  await tx.query('update resumption set node = $1, epoch = $2 where ended is null', [id, epoch])
   await tx.query(`
-    with gone as (delete from presence where node <> $1 or epoch < $2 returning account)
-    update account set generation = generation + 1 where account in (select account from gone)`, [id, epoch])
+    with taken as (update presence set node = $1, epoch = $2 returning account)
+    update account set generation = generation + 1 where account in (select account from taken)`, [id, epoch])
   return { id, epoch }
 })
 
@@ -54,13 +55,15 @@ export const renew = async (db: Db, { id, epoch }: Node): Promise<void> => {
   await db.query('update node set renewal = renewal + 1, renewed = now() where id = $1 and epoch = $2', [id, epoch])
 }
 
-/** This node ends in order: its rows are gone, nobody has to wait for it. */
+/** This node ends in order: its rows are gone, but for those of sessions that can be resumed; nobody has to wait for it. */
 export const signOff = (db: Db, { id, epoch }: Node): Promise<void> => db.transaction(async (tx) => {
   // accounts before sessions, and in order, as everything that locks them does
   await tx.query(`
     select 1 from account where account in (select account from presence where node = $1 and epoch = $2) order by account for update`, [id, epoch])
   await tx.query(`
-    with gone as (delete from presence where node = $1 and epoch = $2 returning account)
+    with gone as (
+      delete from presence p where node = $1 and epoch = $2
+        and not exists (select from resumption r where r.account = p.account and r.session_id = p.session_id and r.ended is null) returning account)
     update account set generation = generation + 1 where account in (select account from gone)`, [id, epoch])
   await tx.query('update node set signed_off = true where id = $1 and epoch = $2', [id, epoch])
 })

@@ -1,7 +1,7 @@
 // The presence table: one row a session, written in batches (routing.md, step 2). Accounts' rows are locked in sorted order,
 // as by everything that locks several.
 import { toOctets, toText } from '../base/octets.js'
-import type { Db, Location, PresenceStore, Route, SessionRow } from '../core/ports.js'
+import type { Db, Location, PresenceStore, Raised, Route, SessionRow } from '../core/ports.js'
 
 /**
  * The accounts of the batch ($1), locked in order and their generations raised once; what the statement does to the rows
@@ -10,27 +10,22 @@ import type { Db, Location, PresenceStore, Route, SessionRow } from '../core/por
 const RAISED = `
   with locked as (select account from account where account = any($1) order by account for update),
   raised as (update account a set generation = generation + 1 from locked l where a.account = l.account and a.deleted is null
-    returning a.account, a.generation),`
+    returning a.account, a.generation, a.seq),`
 
-interface Raised {
-  account: string
-  generation: number
-}
-
-const generationsOf = (rows: readonly Raised[]): ReadonlyMap<string, number> => new Map(rows.map((row) => [row.account, row.generation]))
+const raisedOf = (rows: readonly (Raised & { account: string })[]): ReadonlyMap<string, Raised> => new Map(rows.map((row) => [row.account, row]))
 const accountsOf = (rows: readonly SessionRow[]): string[] => [...new Set(rows.map((r) => r.account))]
 
-const save = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>> => {
+const save = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>> => {
   // of two sessions of one full JID in a batch the later one stays
   const last = [...new Map(rows.map((r) => [`${r.account}/${r.resource}`, r])).values()]
-  return generationsOf(await db.query<Raised>(`${RAISED}
+  return raisedOf(await db.query<Raised & { account: string }>(`${RAISED}
     written as (
       insert into presence (account, resource, session_id, incarnation, node, epoch, priority, presence)
       select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[])
         as r (account, resource, session_id, incarnation, node, epoch, priority, presence) using (account)
       on conflict (account, resource) do update set session_id = excluded.session_id, incarnation = excluded.incarnation,
         node = excluded.node, epoch = excluded.epoch, priority = excluded.priority, presence = excluded.presence, state = 'live')
-    select account, generation from raised`, [
+    select account, generation, seq from raised`, [
     accountsOf(last), last.map((r) => r.account), last.map((r) => r.resource), last.map((r) => r.sessionId), last.map((r) => r.incarnation),
     last.map((r) => r.node), last.map((r) => r.epoch), last.map((r) => r.priority), last.map((r) => (r.presence === null ? null : toText(r.presence))),
   ]))
@@ -46,12 +41,12 @@ const update = async (db: Db, rows: readonly SessionRow[]): Promise<void> => {
   ])
 }
 
-const remove = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, number>> => generationsOf(await db.query<Raised>(`${RAISED}
+const remove = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>> => raisedOf(await db.query<Raised & { account: string }>(`${RAISED}
   gone as (
     delete from presence p using locked l join unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
       as g (account, resource, session_id, node, epoch) using (account)
     where p.account = l.account and p.resource = g.resource and p.session_id = g.session_id and p.node = g.node and p.epoch = g.epoch)
-  select account, generation from raised`, [
+  select account, generation, seq from raised`, [
   accountsOf(rows), rows.map((r) => r.account), rows.map((r) => r.resource), rows.map((r) => r.sessionId), rows.map((r) => r.node), rows.map((r) => r.epoch),
 ]))
 

@@ -2,7 +2,7 @@
 import { parse } from 'ltx'
 import type { Element } from 'ltx'
 import t from 'tap'
-import { memoryStore, testCore } from '../helpers/core.js'
+import { NODE, memoryStore, testCore } from '../helpers/core.js'
 import type { MemoryStore, TestCore as Core, TestSession } from '../helpers/core.js'
 import { testDatabase } from '../helpers/database.js'
 import { addUsers } from '../helpers/server.js'
@@ -12,7 +12,8 @@ import type { Db } from '../../lib/core/ports.js'
 import { departureStore } from '../../lib/store/departure.js'
 import { blockStore } from '../../lib/store/blocking.js'
 import { memberStore } from '../../lib/store/members.js'
-import { offlineStore } from '../../lib/store/offline.js'
+import { logStore } from '../../lib/store/log.js'
+import { resumptionStore } from '../../lib/store/resumption.js'
 import { presenceStore } from '../../lib/store/presence.js'
 import { rosterStore } from '../../lib/store/roster.js'
 
@@ -64,7 +65,7 @@ const online = async (core: Core, full: string, inner = ''): Promise<TestSession
 /** The connection is over, in order or not. */
 const end = (core: Core, session: TestSession): void => {
   session.takes = false
-  core.sessionOver(session)
+  core.sessionOver(session, true)
 }
 
 t.test('§4.2.2: initial presence goes to contacts, to one\'s own sessions, and back to its sender', async (t) => {
@@ -433,10 +434,10 @@ t.test('presence that comes while a mailbox is being read is not lost, and follo
   const juliet = await online(core, `${JULIET}/balcony`)
   for (const n of [1, 2, 3, 4, 5]) await core.from(juliet, `<message to='${ROMEO}' type='chat'><body>${n}</body></message>`)
   t.equal(store.messages.length, 5)
-  const page = store.offline.page
+  const page = store.log.pull
   let more: () => void = () => {}
   const reading = new Promise<void>((resolve) => {
-    Object.assign(store.offline, { page: async (...asked: Parameters<typeof page>) => {
+    Object.assign(store.log, { pull: async (...asked: Parameters<typeof page>) => {
       resolve()
       await new Promise<void>((go) => {
         more = go
@@ -548,7 +549,7 @@ t.test('the questions to the database that a log-in asks do not grow with the co
     await db.query(`insert into roster (account, jid, subscription) select $1, n || '@localhost', 'both' from unnest($2::text[]) n`, [account, names])
     await departureStore(db).save(names.filter((_, i) => i % 2 === 0).map((n) => ({ account: `${n}@localhost`, at: 1, presence: `<presence from='${n}@localhost' type='unavailable'><status>x</status></presence>` })))
     const core = testCore({ store: memoryStore([]), db: counting, stores: {
-      presence: presenceStore(counting), offline: offlineStore(counting, { messages: 10, bytes: 1000, perSender: 10 }), rosters: rosterStore(counting),
+      presence: presenceStore(counting), log: logStore(counting, NODE, 'always'), resumption: resumptionStore(counting, NODE), rosters: rosterStore(counting),
       members: memberStore(counting), blocks: blockStore(counting), departures: departureStore(counting),
     } })
     asked.length = 0

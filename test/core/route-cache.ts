@@ -9,7 +9,6 @@ import type { Here } from '../../lib/core/sessions.js'
 import type { Location } from '../../lib/core/ports.js'
 import { parseJid } from '../../lib/base/jid.js'
 import { addAccounts } from '../../lib/store/accounts.js'
-import { offlineStore } from '../../lib/store/offline.js'
 import { presenceStore } from '../../lib/store/presence.js'
 import { fakeClock, memoryStore, scriptedBus, testCore } from '../helpers/core.js'
 import type { FakeClock, MemoryStore } from '../helpers/core.js'
@@ -184,7 +183,7 @@ t.test('a second node in the same Postgres: hit, expiry, stale and refused, look
   const bus = scriptedBus()
   const clock = fakeClock()
   const core = testCore({
-    store: memoryStore([]), stores: { presence: store, offline: offlineStore(db, { messages: 10, bytes: 1e6, perSender: 10 }) },
+    store: memoryStore([]), stores: { presence: store },
     bus, clock, settings: { routeCacheEntries: 10 },
   })
   const romeo = core.session('romeo@localhost/orchard')

@@ -4,15 +4,16 @@ import type { Element } from 'ltx'
 import t from 'tap'
 import { AwayError, StanzaError, UsageError } from '../../lib/base/errors.js'
 import { compile } from '../../lib/core/dispatch.js'
+import type { Settings } from '../../lib/base/config.js'
 import type { Route } from '../../lib/core/route.js'
 import { ROUTES } from '../../routes/index.js'
-import { memoryStore, testCore } from '../helpers/core.js'
+import { frame, memoryStore, testCore } from '../helpers/core.js'
 import type { MemoryStore, TestCore as Core, TestSession } from '../helpers/core.js'
 
 const JULIET = 'juliet@localhost'
-const setUp = (routes: readonly Route[] = ROUTES): { core: Core; store: MemoryStore; romeo: TestSession } => {
+const setUp = (routes: readonly Route[] = ROUTES, settings: Partial<Settings> = {}): { core: Core; store: MemoryStore; romeo: TestSession } => {
   const store = memoryStore(['romeo@localhost', JULIET])
-  const core = testCore({ store, routes })
+  const core = testCore({ store, routes, settings })
   return { core, store, romeo: core.session('romeo@localhost/orchard') }
 }
 const read = (octets: string): Element => parse(octets) as Element
@@ -222,14 +223,18 @@ t.test('a message that nobody takes after all is stored, or its sender hears', a
 t.test('with the database away senders are told to wait, and nobody is called offline', async (t) => {
   const { core, store, romeo } = setUp()
   store.broken = true
-  await core.from(romeo, `<message to='${JULIET}' type='chat'><body>x</body></message>`)
-  t.equal(condition(romeo.got[0]), 'resource-constraint')
-  t.equal(read(romeo.got[0] as string).getChild('error')?.attrs['type'], 'wait')
+  t.equal(core.router.fromClient(romeo, frame(`<message to='${JULIET}' type='chat'><body>x</body></message>`)), 'logged')
+  const ping = core.from(romeo, `<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  t.same(romeo.got, [], 'D20: neither an error nor an answer that would prove the message')
+  store.broken = false
+  await ping
+  t.equal(romeo.got.length, 1)
+  t.equal(store.messages.length, 1)
 })
 
 t.test('a full mailbox refuses with resource-constraint', async (t) => {
-  const { core, store, romeo } = setUp()
-  store.most = 1
+  const { core, romeo } = setUp(ROUTES, { offlineMaxMessages: 1 })
   t.equal(await core.from(romeo, `<message to='${JULIET}' type='chat'><body>1</body></message>`), 'stored')
   t.equal(await core.from(romeo, `<message to='${JULIET}' type='chat'><body>2</body></message>`), 'refused')
   t.equal(condition(romeo.got[0]), 'resource-constraint')

@@ -4,9 +4,9 @@
 import { controlServer } from '../../lib/cli/control.js'
 import { addAccounts } from '../../lib/store/accounts.js'
 import { openDatabase } from '../../lib/store/db.js'
-import { offlineStore } from '../../lib/store/offline.js'
 import { applySchema } from '../../lib/store/schema.js'
 import type { Credential } from '../../lib/wire/scram-keys.js'
+import { logWriter } from './log.js'
 
 const [data = '', round = ''] = process.argv.slice(2)
 const JULIET = 'juliet@capulet.example'
@@ -19,15 +19,15 @@ const work = async (): Promise<never> => {
   const db = await openDatabase({ url: null, data, connections: 1 })
   await applySchema(db)
   await addAccounts(db, [{ account: JULIET, credentials: KEYS }])
-  const offline = offlineStore(db, { messages: 1e6, bytes: 1e9, perSender: 1e6 })
+  const log = await logWriter(db)
   for (let n = 0; ; n++) {
     if (n % 5 === 4) {
       const account = `${round}-${n}@capulet.example`
       const [made] = await addAccounts(db, [{ account, credentials: KEYS }])
       process.stdout.write(made === true ? `account ${account}\n` : `there already: ${account}\n`)
     } else {
-      const [outcome] = await offline.append([{ account: JULIET, sender: 'romeo@montague.example', xml: `${round}-${n}`, at: Date.now() }])
-      process.stdout.write(outcome === 'stored' ? `message ${round}-${n}\n` : `${outcome}: ${round}-${n}\n`)
+      const [outcome] = await log.append([{ account: JULIET, sender: 'romeo@montague.example', xml: `${round}-${n}` }])
+      process.stdout.write(outcome !== null ? `message ${round}-${n}\n` : `refused: ${round}-${n}\n`)
     }
   }
 }

@@ -1,6 +1,6 @@
 // The router with its parts for a test: sessions whose outlets record what they are given, a clock that stands still, a bus
 // on which the test plays the other nodes.
-import type { Bus, Clock, Contact, ContactChange, Departure, HandOver, Location, OfflineEntry, OfflineStore, PresenceStore, Route as Found, RosterStore, SessionRow } from '../../lib/core/ports.js'
+import type { Bus, Clock, Contact, ContactChange, Departure, HandOver, Location, PresenceStore, Raised, Route as Found, RosterStore, SessionRow } from '../../lib/core/ports.js'
 import { makeCore } from '../../lib/core/core.js'
 import type { Core, Stores } from '../../lib/core/core.js'
 import { makeMember } from '../../lib/core/members.js'
@@ -12,6 +12,10 @@ import type { Settings } from '../../lib/base/config.js'
 import { jidParser, parseJid } from '../../lib/base/jid.js'
 import type { Stanza } from '../../lib/base/stanza.js'
 import { frameOf } from '../../lib/wire/framer.js'
+import { AwayError } from '../../lib/base/errors.js'
+import { QUEUED } from '../../lib/core/ports.js'
+import { memoryLog, memoryStreams } from './memory-log.js'
+import type { MemoryLog, MemoryStreams } from './memory-log.js'
 import { ROUTES } from '../../routes/index.js'
 
 export interface FakeClock extends Clock {
@@ -22,14 +26,16 @@ export const fakeClock = (): FakeClock => ({ time: 1_000_000, now() { return thi
 /** Offline messages and presence rows in memory, for tests of what the core makes of a store's answers. */
 export interface MemoryStore {
   readonly presence: PresenceStore
-  readonly offline: OfflineStore
+  readonly log: MemoryLog
+  readonly streams: MemoryStreams
   /** Rosters, block lists and departures, by account. */
   readonly others: Pick<Stores, 'rosters' | 'members' | 'blocks' | 'departures'>
   readonly contacts: Map<string, Map<string, Contact>>
   readonly departed: Map<string, Departure>
   readonly accounts: Set<string>
   readonly rows: Map<string, SessionRow>
-  messages: (OfflineEntry & { id: number })[]
+  /** What waits, in order. */
+  readonly messages: { account: string; xml: string; seq: number }[]
   /** What other nodes' sessions a look-up finds. */
   readonly elsewhere: Map<string, Location[]>
   /** Accounts of each look-up. */
@@ -38,25 +44,29 @@ export interface MemoryStore {
   broken: boolean
   /** Awaited before a look-up answers (after it has read). */
   hold: Promise<void>
-  most: number
 }
 
 export const memoryStore = (accounts: readonly string[]): MemoryStore => {
   let generation = 0
-  let last = 0
   const check = (): void => {
-    if (store.broken) throw new Error('the database is away')
+    if (store.broken) throw new AwayError('test')
   }
+  const known = new Set(accounts)
+  const log = memoryLog(known)
+  log.before = check
   const contacts = new Map<string, Map<string, Contact>>()
   const departed = new Map<string, Departure>()
   const store: MemoryStore = {
     contacts, departed, others: memoryAccounts(accounts, contacts, departed),
-    accounts: new Set(accounts), rows: new Map(), messages: [], elsewhere: new Map(), lookups: [], broken: false, hold: Promise.resolve(), most: 100,
+    accounts: known, rows: new Map(), elsewhere: new Map(), lookups: [], broken: false, hold: Promise.resolve(), log, streams: memoryStreams(log, NODE),
+    get messages() {
+      return [...log.entries_].flatMap(([account, entries]) => entries.filter((e) => (e.flags & QUEUED) !== 0 && log.acknowledged.get(account)?.has(e.seq) !== true).map((e) => ({ account, xml: e.xml, seq: e.seq })))
+    },
     presence: {
     save: async (rows) => {
       check()
       for (const row of rows) store.rows.set(`${row.account}/${row.resource}`, row)
-      return new Map(rows.map((r) => [r.account, ++generation]))
+      return new Map(rows.map((r): [string, Raised] => [r.account, { generation: ++generation, seq: log.entries_.get(r.account)?.length ?? 0 }]))
     },
     update: async (rows) => {
       check()
@@ -68,7 +78,7 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
         const key = `${row.account}/${row.resource}`
         if (store.rows.get(key)?.sessionId === row.sessionId) store.rows.delete(key)
       }
-      return new Map(rows.map((r) => [r.account, ++generation]))
+      return new Map(rows.map((r): [string, Raised] => [r.account, { generation: ++generation, seq: log.entries_.get(r.account)?.length ?? 0 }]))
     },
     lookup: async (asked) => {
       store.lookups.push([...asked])
@@ -76,25 +86,6 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
       const found = new Map<string, Found>(asked.filter((a) => store.accounts.has(a)).map((a) => [a, { generation, elsewhere: [...store.elsewhere.get(a) ?? []] }]))
       await store.hold
       return found
-    },
-    },
-    offline: {
-    append: async (entries) => {
-      check()
-      return entries.map((entry) => {
-        if (!store.accounts.has(entry.account)) return 'no-account'
-        if (store.messages.filter((m) => m.account === entry.account).length >= store.most) return 'full'
-        store.messages.push({ ...entry, id: ++last })
-        return 'stored'
-      })
-    },
-    page: async (account, after, limit) => {
-      check()
-      return store.messages.filter((m) => m.account === account && m.id > Number(after)).slice(0, limit).map((m) => ({ ...m, id: String(m.id) }))
-    },
-    remove: async (account, upTo) => {
-      check()
-      store.messages = store.messages.filter((m) => m.account !== account || m.id > Number(upTo))
     },
     },
   }
@@ -219,21 +210,34 @@ export const recordingSession = (full: string, { lang = '', member = makeMember(
       return made.takes
     },
     flushed: () => Promise.resolve(made.takes),
+    handOver: () => Promise.resolve(),
     close: () => {},
     drop: () => {},
   }
-  const made: TestSession = Object.assign(makeSession(parseJid(full), `s${++ids}`, lang, outlet, member), { got, takes: true })
+  const made: TestSession = Object.assign(makeSession(parseJid(full), `s${++ids}`, lang, outlet, member), { got, takes: true, behind: false })
   return made
+}
+
+/** It has what it was given, and says so when it is asked (durability.md D18); no part of what a test looks at. */
+const proves = (core: Core, session: TestSession): void => {
+  const { outlet } = session
+  const write = outlet.write.bind(outlet)
+  outlet.write = (octets, declared) => {
+    const proof = /^<iq type='get' id='(proof-\d+)'/.exec(octets)?.[1]
+    if (proof === undefined || !session.takes) return write(octets, declared)
+    queueMicrotask(() => void core.router.fromClient(session, frame(`<iq type='result' id='${proof}' to='${session.account}'/>`)))
+    return true
+  }
 }
 
 export const testCore = (options: CoreOptions): TestCore => {
   const { store, routes = ROUTES, bus = ALONE, clock = fakeClock() } = options
   const bugs: unknown[] = []
   const core = makeCore({
-    settings: defaultSettings({ offlinePage: 3, routeCacheEntries: 100, routeNegativeEntries: 100, ...options.settings }),
+    settings: defaultSettings({ offlinePage: 3, routeCacheEntries: 100, routeNegativeEntries: 100, ...(options.bus === undefined ? {} : { durability: { '*': 'routed' as const } }), ...options.settings }),
     routes, bus, clock, jid: jidParser(), domains: new Set(['localhost', 'second.localhost']), node: NODE,
     db: options.db ?? { query: () => Promise.reject(new Error('no database in this test')), transaction: () => Promise.reject(new Error('no database in this test')) },
-    stores: { presence: store.presence, offline: store.offline, ...store.others, ...options.stores },
+    stores: { presence: store.presence, log: store.log, resumption: store.streams, ...store.others, ...options.stores },
     bug: (error) => void bugs.push(error),
     accounts: {
       isPassword: (text) => text !== '',
@@ -247,15 +251,27 @@ export const testCore = (options: CoreOptions): TestCore => {
     session: (full, priority = 0, lang = '') => {
       const made = recordingSession(full, { lang })
       made.priority = made.wanted = priority
+      proves(core, made)
       if (priority !== null) made.presence = { head: `<presence${made.from}`, tail: '/>', declared: false }
+      made.position = store.log.entries_.get(made.account)?.length ?? 0
       core.sessions.add(made)
       return made
     },
     login: async (full) => {
       const made = recordingSession(full, { member: await core.members.acquire(parseJid(full).bare) })
+      made.position = store.log.entries_.get(made.account)?.length ?? 0
+      proves(core, made)
       core.sessions.add(made)
       return made
     },
-    from: async (session, xml) => core.router.fromClient(session, frame(xml)),
+    from: async (session, xml) => {
+      const { delivered, stored, refused } = core.counters
+      const ending = await core.router.fromClient(session, frame(xml))
+      if (ending !== 'logged') return ending
+      // its real ending, once it is committed; what clients have proved is written
+      await core.log.idle(5000)
+      await core.acks.flush()
+      return core.counters.refused > refused ? 'refused' : core.counters.stored > stored ? 'stored' : core.counters.delivered > delivered ? 'delivered' : ending
+    },
   }
 }

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { accountStore, addAccounts, credentialsOf, deleteAccount, listAccounts, setCredentials } from '../../lib/store/accounts.js'
-import { offlineStore } from '../../lib/store/offline.js'
 import { presenceStore } from '../../lib/store/presence.js'
 import { setPrivate } from '../../lib/store/private-xml.js'
 import type { Credential } from '../../lib/wire/scram-keys.js'
 import { testDatabase } from '../helpers/database.js'
+import { logWriter } from '../helpers/log.js'
 
 const db = await testDatabase(t)
 const keys = (): Credential[] => (['SCRAM-SHA-1', 'SCRAM-SHA-256'] as const).map((mechanism) =>
@@ -84,14 +84,14 @@ t.test('the list comes page by page, each account once, without the deleted', as
 
 const online = async (account: string): Promise<number> => (await presenceStore(db).save([
   { account, resource: 'balcony', sessionId: 's', incarnation: 1, node: 'n', epoch: 1, priority: 0, presence: '<presence/>' },
-])).get(account) as number
+])).get(account)?.generation as number
 
 /** A row in every table that has one for an account. Tables that a later feature brings belong here too. */
 const fill = async (account: string): Promise<void> => {
   await addAccounts(db, [{ account, credentials: keys() }])
   await online(account)
   const message = { account, sender: 'romeo@montague.example', xml: '<message/>', at: 0 }
-  await offlineStore(db, { messages: 9, bytes: 999, perSender: 9 }).append([message])
+  await (await logWriter(db)).append([message])
   await setPrivate(db, account, 'urn:x', 'x', '<x xmlns="urn:x"/>', 999)
   await db.query('insert into roster (account, jid) values ($1, $2)', [account, 'romeo@montague.example'])
   await db.query('insert into blocked (account, jid) values ($1, $2)', [account, 'paris@capulet.example'])

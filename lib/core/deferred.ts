@@ -1,0 +1,90 @@
+// What a session that does not follow its account's log has to wait for (durability.md D11): a stanza that is not of the log
+// must not overtake the messages that came before it, which the session has yet to read, because it is detached or catching up.
+// Bounded: of presence only the last of each sender is kept, and past the bound it is left out, to be told anew.
+import { ownCopy } from '../base/octets.js'
+import { frameOf } from '../wire/framer.js'
+import type { Deferral, Session } from './sessions.js'
+
+interface Kept {
+  readonly octets: string
+  readonly declared: boolean
+}
+
+/** Also the outlet of a session that has no connection. */
+export class Deferred implements Deferral {
+  private readonly most: number
+  private readonly kept = new Map<string, Kept>()
+  private bytes = 0
+  private others = 0
+  /** Presence was left out. */
+  lossy = false
+
+  constructor(most: number) {
+    this.most = most
+  }
+
+  write(octets: string, declared: boolean): boolean {
+    const key = octets.startsWith('<presence') ? presenceKey(octets) : `${++this.others}`
+    const replaced = this.kept.get(key)
+    if (replaced !== undefined) {
+      this.bytes -= replaced.octets.length
+      this.kept.delete(key)
+    }
+    if (this.bytes + octets.length > this.most) {
+      this.lossy ||= octets.startsWith('<presence')
+      return octets.startsWith('<presence')
+    }
+    this.bytes += octets.length
+    this.kept.set(key, { octets: ownCopy(octets), declared })
+    return true
+  }
+
+  /** Oldest first; then it is empty. */
+  take(): readonly Kept[] {
+    const all = [...this.kept.values()]
+    this.kept.clear()
+    this.bytes = 0
+    return all
+  }
+
+  get isEmpty(): boolean {
+    return this.kept.size === 0
+  }
+
+  flushed(): Promise<boolean> {
+    return Promise.resolve(true)
+  }
+
+  handOver(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  close(): void {}
+
+  drop(): void {}
+}
+
+let presences = 0
+/** Requests and answers (RFC 6121 §3) replace nothing. */
+const presenceKey = (octets: string): string => {
+  const { type, from } = frameOf(octets)
+  return type === '' || type === 'unavailable' ? `presence ${from}` : `presence ${++presences}`
+}
+
+/** Octets that may wait for one session. */
+const MOST = 1024 ** 2
+
+export const makeDeferred = (): Deferred => new Deferred(MOST)
+export const deferredOf = (session: Session): Deferral => (session.deferred ??= makeDeferred())
+
+/** A stanza of somebody else's that is not of the log: to the session, or behind what it has yet to read. */
+export const post = (session: Session, octets: string, declared: boolean): boolean =>
+  (session.behind ? deferredOf(session).write(octets, declared) : session.outlet.write(octets, declared))
+
+/** The session has caught up: what waited for that goes out. */
+export const undefer = (session: Session): void => {
+  const { deferred } = session
+  if (deferred === null || session.outlet === deferred) return
+  for (const { octets, declared } of deferred.take()) if (!session.outlet.write(octets, declared)) break
+  if (!deferred.lossy) session.deferred = null
+}

@@ -1,0 +1,328 @@
+// How the entries of an account's log come to its sessions (durability.md D6, D12, D13). A session that follows gets each entry
+// when it is committed, strictly by contiguous number; one that does not (it is new, was detached, or has too much
+// unacknowledged) reads the log until it has caught up. What was given stays queued until its client has acknowledged it.
+import type { Jid } from '../base/jid.js'
+import { frameOf } from '../wire/framer.js'
+import { undefer } from './deferred.js'
+import { inForm, isCopied, withDelay, withStanzaId } from './entry.js'
+import { StreamError } from '../base/errors.js'
+import { orWait } from './or-wait.js'
+import { PingProof } from './ping-proof.js'
+import type { LogEntry, LoggedEntry, LogStore } from './ports.js'
+import { ARCHIVED, SENT } from './ports.js'
+import type { Form, Given } from './given.js'
+import type { Session, Sessions } from './sessions.js'
+import type { Stanza } from '../base/stanza.js'
+
+export interface FeedParts {
+  readonly store: LogStore
+  readonly sessions: Sessions
+  readonly jid: (text: string) => Jid | null
+  /** Told of entries that were acknowledged. */
+  readonly acknowledged: (session: Session, given: readonly Given[]) => void
+  readonly isAcknowledged: (account: string, seq: number) => boolean
+  readonly clock: { now(): number; monotonic(): number }
+  readonly report: (error: unknown) => void
+  /** Entries read at once. */
+  readonly page: number
+  /** Octets unacknowledged above which a session is given no more. */
+  readonly window: number
+}
+
+/** A message that has just been committed. */
+export interface Committed {
+  readonly stanza: Stanza
+  readonly from: Jid
+  readonly to: Jid
+  /** Null where one of ours has not sent it, or it is not here any more. */
+  readonly sender: Session | null
+  readonly xml: string
+}
+
+export interface Feed {
+  /** The receiver's entry is durable: to its sessions. Returns how many got the message itself. */
+  received(message: Committed, entry: LoggedEntry): number
+  /** The sender's: copies to its other sessions. */
+  sent(message: Committed, entry: LoggedEntry): void
+  /** An entry that its account's sessions have got already, or need not get. */
+  passed(account: string, entry: LoggedEntry): void
+  /** A new session stands at this number of its account's log. */
+  bound(session: Session, position: number): void
+  /** Give a session what waits for its account, then what came since, then call `live` in the same turn. */
+  drain(session: Session, live: () => void): Promise<void>
+  /** An entry that it was given before a crash, once more. */
+  again(session: Session, entry: LogEntry | undefined, form: Form): void
+  /** Its client has acknowledged: it may be given more. */
+  room(session: Session): void
+  /** It has no connection any more. */
+  left(session: Session): void
+  /** It cannot get anything any more: what it has not acknowledged goes to the others. */
+  ended(session: Session): void
+  /** Call once a second. */
+  tick(): void
+}
+
+/** ms that it has to answer. */
+const PROVE_WITHIN = 60_000
+/** ms between tries to read the log. */
+const AGAIN = 1000
+
+export const makeFeed = (parts: FeedParts): Feed => {
+  const { store, sessions, jid, clock, page, window } = parts
+  /** Who reads the log now; `pull` when it is to begin anew. */
+  const reading = new Map<Session, { pull: boolean; wake: (() => void) | null; live: (() => void)[]; done: Promise<void> }>()
+  const toBeAsked = new Set<PingProof>()
+  const asked = new Set<PingProof>()
+
+  const proofHost = {
+    acknowledged: (session: Session, given: readonly Given[]): void => {
+      parts.acknowledged(session, given)
+    },
+    askSoon: (proof: PingProof): void => void toBeAsked.add(proof),
+    now: () => clock.monotonic(),
+  }
+  const give = (session: Session, octets: string, declared: boolean, given: Given): boolean => {
+    session.receipts ??= new PingProof(session, proofHost)
+    return session.receipts.give(octets, declared, given)
+  }
+
+  /** True: the entry is this session's next, and it has room. */
+  const follows = (session: Session, seq: number): boolean => {
+    if (session.behind || session.position + 1 !== seq) {
+      if (seq > session.position) session.missed = true
+      return false
+    }
+    if (session.receipts !== null && session.receipts.octets > window) {
+      session.behind = session.missed = true
+      void start(session, false, null)
+      return false
+    }
+    session.position = seq
+    return true
+  }
+
+  /** Those that a message is for (RFC 6121 §8.5); a resource that is not there any more had it for the account. */
+  const receivers = (to: Jid): readonly Session[] => {
+    const exact = to.resource === '' ? undefined : sessions.find(to)
+    return exact === undefined ? sessions.of(to.bare).best : [exact]
+  }
+
+  const received = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): number => {
+    const { all } = sessions.of(to.bare)
+    if (all.length === 0) return 0
+    const originals = receivers(to)
+    const octets = (entry.flags & ARCHIVED) === 0 ? xml : withStanzaId(xml, to.bare, entry)
+    const { nameEnd, declared, type } = stanza
+    let taken = 0
+    for (let i = 0; i < all.length; i++) {
+      const session = all[i] as Session
+      if (!follows(session, entry.seq)) continue
+      if (originals.includes(session)) {
+        if (give(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
+      } else if (session !== sender && isCopied(session, stanza, from, 'received')) {
+        give(session, inForm('received', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'received', pulled: false })
+      }
+    }
+    return taken
+  }
+
+  const sent = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): void => {
+    const { all } = sessions.of(from.bare)
+    let octets = ''
+    for (let i = 0; i < all.length; i++) {
+      const session = all[i] as Session
+      if (!follows(session, entry.seq) || session === sender || to.bare === from.bare || !isCopied(session, stanza, from, 'sent')) continue
+      if (octets === '') octets = (entry.flags & ARCHIVED) === 0 ? xml : withStanzaId(xml, from.bare, entry)
+      const { nameEnd, declared, type } = stanza
+      give(session, inForm('sent', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'sent', pulled: false })
+    }
+  }
+
+  // Reading
+
+  /** Some other session that is connected has it, and has yet to say so. */
+  const isUnderWay = (session: Session, seq: number): boolean => {
+    for (const other of sessions.of(session.account).all) {
+      if (other.receipts !== null && other.receipts.has(seq) && (other === session || (other.stream === null || other.stream.connected))) return true
+    }
+    return false
+  }
+
+  /** What a session is to get of an entry that it reads; null: nothing. @param waits only what waits for the account */
+  const formOf = (session: Session, entry: LogEntry, frame: Stanza, waits: boolean): Form | null => {
+    const to = jid(frame.to === '' ? session.account : frame.to)
+    const from = jid(frame.from)
+    if (to === null || from === null) return null
+    if ((entry.flags & SENT) !== 0) {
+      return !waits && from.full !== session.jid.full && to.bare !== from.bare && isCopied(session, frame, from, 'sent') ? 'sent' : null
+    }
+    const exact = to.resource === '' ? undefined : sessions.find(to)
+    if (exact === session) return 'original'
+    if (exact === undefined && (session.wanted ?? -1) >= 0) {
+      if (waits) return 'original'
+      // it would be one of the most available, if it had caught up
+      const { best } = sessions.of(session.account)
+      if (best.every((other) => other === session || other.away || (other.priority as number) <= (session.wanted as number))) return 'original'
+    }
+    return !waits && from.full !== session.jid.full && isCopied(session, frame, from, 'received') ? 'received' : null
+  }
+
+  const hand = (session: Session, entry: LogEntry, waits: boolean): boolean => {
+    const frame = frameOf(entry.xml) as Stanza
+    const form = formOf(session, entry, frame, waits)
+    return form === null || write(session, entry, frame, form, waits)
+  }
+
+  const write = (session: Session, entry: LogEntry, frame: Stanza, form: Form, waits: boolean): boolean => {
+    const old = waits || clock.now() - entry.at > 1000
+    const delayed = old && form === 'original' ? withDelay(frame, session.jid.domain, entry.at) : entry.xml
+    const octets = (entry.flags & ARCHIVED) === 0 || frame.empty ? delayed : withStanzaId(delayed, session.account, entry)
+    const { nameEnd, declared, type } = frame
+    return give(session, inForm(form, session, { octets, nameEnd, declared, type }), form === 'original' && declared, { seq: entry.seq, form, pulled: waits })
+  }
+
+  const isHere = (session: Session): boolean => session.open && (session.stream === null || session.stream.connected)
+
+  /** Until its client has acknowledged enough. False: it is gone. */
+  const hasRoom = async (session: Session, state: { wake: (() => void) | null }): Promise<boolean> => {
+    while (isHere(session) && session.receipts !== null && session.receipts.octets > window >> 1) {
+      session.receipts.ask()
+      await new Promise<void>((resolve) => {
+        state.wake = resolve
+      })
+      state.wake = null
+    }
+    return isHere(session)
+  }
+
+  const read = async (session: Session, state: { pull: boolean; wake: (() => void) | null; live: (() => void)[] }): Promise<void> => {
+    for (;;) {
+      if (state.pull) {
+        state.pull = false
+        if ((session.wanted ?? -1) >= 0 && !await pull(session, state)) return
+        continue
+      }
+      if (!await hasRoom(session, state)) return
+      session.missed = false
+      const entries = await store.read(session.account, session.position, page)
+      if (!isHere(session)) return
+      for (const entry of entries) {
+        if (entry.seq <= session.position) continue
+        // D6: a hole found when reading is final
+        session.position = entry.seq
+        if (!hand(session, entry, false)) return
+      }
+      if (entries.length > 0) session.receipts?.ask()
+      else if (!session.missed && !state.pull) {
+        session.behind = false
+        for (const live of state.live) live()
+        undefer(session)
+        return
+      }
+    }
+  }
+
+  /** D12: what waits for the account at or below the position, and nobody else has under way. */
+  const pull = async (session: Session, state: { wake: (() => void) | null }): Promise<boolean> => {
+    let after = 0
+    for (;;) {
+      if (!await hasRoom(session, state)) return false
+      const entries = await store.pull(session.account, after, session.position, page)
+      if (!isHere(session)) return false
+      for (const entry of entries) {
+        after = entry.seq
+        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !hand(session, entry, true)) return false
+      }
+      if (entries.length < page) return true
+      session.receipts?.ask()
+    }
+  }
+
+  /** @param anew from what waits for the account, and not only from where it stands */
+  const start = (session: Session, anew: boolean, live: (() => void) | null): Promise<void> => {
+    session.behind = true
+    const running = reading.get(session)
+    if (running !== undefined) {
+      if (anew) running.pull = true
+      if (live !== null) running.live.push(live)
+      return running.done
+    }
+    const state = { pull: anew, wake: null as (() => void) | null, live: live === null ? [] : [live], done: Promise.resolve() }
+    reading.set(session, state)
+    state.done = insist(session, state).finally(() => {
+      if (reading.get(session) === state) reading.delete(session)
+    })
+    return state.done
+  }
+
+  /** A store that does not answer is asked again: nobody is kept from the messages for longer than it has to be. */
+  const insist = async (session: Session, state: { pull: boolean; wake: (() => void) | null; live: (() => void)[] }): Promise<void> => {
+    const { pull: anew } = state
+    for (;;) {
+      try {
+        await read(session, state)
+        return
+      } catch (error) {
+        parts.report(error)
+        if (anew) state.pull = true
+        await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
+        if (!isHere(session)) return
+      }
+    }
+  }
+
+  const left = (session: Session): void => {
+    reading.get(session)?.wake?.()
+    if (!(session.receipts instanceof PingProof)) return
+    toBeAsked.delete(session.receipts)
+    asked.delete(session.receipts)
+  }
+
+  return {
+    received,
+    sent,
+    passed: (account, { seq }) => {
+      for (const session of sessions.of(account).all) follows(session, seq)
+    },
+    bound: (session, position) => {
+      session.position = position
+      session.behind = session.missed
+      if (session.missed) void start(session, false, null)
+      else undefer(session)
+    },
+    again: (session, entry, form) => {
+      if (entry === undefined) return
+      write(session, entry, frameOf(entry.xml) as Stanza, form, false)
+    },
+    drain: (session, live) => orWait(start(session, true, live), 'stored messages cannot be read now'),
+    room: (session) => {
+      const state = reading.get(session)
+      if (state?.wake === null || state === undefined) return
+      if ((session.receipts?.octets ?? 0) <= window >> 1) state.wake()
+    },
+    left,
+    ended: (session) => {
+      left(session)
+      const { receipts } = session
+      // also where it has yet to read what waits
+      if (!session.behind && (receipts === null || receipts.octets === 0)) return
+      for (const other of sessions.of(session.account).best) if (other !== session && isHere(other)) void start(other, true, null)
+    },
+    tick: () => {
+      const now = clock.monotonic()
+      for (const proof of toBeAsked) {
+        toBeAsked.delete(proof)
+        proof.ask()
+        asked.add(proof)
+      }
+      for (const proof of asked) {
+        const since = proof.waitingSince
+        if (since === 0) asked.delete(proof)
+        else if (now - since > PROVE_WITHIN) {
+          asked.delete(proof)
+          proof.session.outlet.close(new StreamError('connection-timeout', 'no answer to a ping'))
+        }
+      }
+    },
+  }
+}

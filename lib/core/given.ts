@@ -1,0 +1,73 @@
+// The words of acknowledged delivery (durability.md): what of the log was given to a client, and who keeps track of it.
+
+/** What a client gets of an entry of the log: the message itself, or a copy of what another session got or sent (XEP-0280). */
+export type Form = 'original' | 'received' | 'sent'
+
+/** An entry of the account's log on its way to a client. */
+export interface Given {
+  readonly seq: number
+  readonly form: Form
+  /** It waited for the account when it was given, below the session's position (D12). */
+  readonly pulled: boolean
+}
+
+/** What of the log was given to a client and is not known to have arrived. */
+export interface Receipts {
+  /** Write it and remember it. False: nothing was taken. */
+  give(octets: string, declared: boolean, given: Given): boolean
+  has(seq: number): boolean
+  /** Of entries that were given and not acknowledged. */
+  readonly octets: number
+  /** Ask the client now, and not when more has come together. */
+  ask(): void
+  /** An answer with this id came from the client. True: it proves what it was asked for, and is nobody else's. */
+  proved(id: string): boolean
+}
+
+/** A request of the client's, and the number of the stanza that answers it; 0: not answered (D15). */
+export interface Pending {
+  readonly id: string
+  readonly to: string
+  answer: number
+}
+
+/** A stream with something to say in the journal (D7). */
+export interface Journaled {
+  /** A message of its, with this number, is in the batch that is being put together. */
+  joins(number: number): void
+  /** What the journal is to say of it; null: nothing. */
+  compose(): string | null
+  /** It says so now, durably. */
+  committed(): void
+  /** It does not, and will not. */
+  voided(): void
+}
+
+/** Stream management (XEP-0198) as a connection and the router need it. */
+export interface Managed extends Receipts, Journaled {
+  readonly id: string
+  readonly resumable: boolean
+  /** There is a connection. */
+  readonly connected: boolean
+  /** Stanzas read. */
+  received: number
+  /** Octets kept: not acknowledged, or not sent. */
+  readonly bytes: number
+  readonly unacknowledged: number
+  /** Version of the roster that its client is known to have. */
+  readonly rosterVersion: number
+  /** Stanzas not of the log that were not acknowledged or not sent, as octets. */
+  readonly lost: readonly string[]
+  /** A stanza of the client's that is no message of the log, and all before it, is done. */
+  done(number: number): void
+  /** The message with this number is committed. */
+  messageDone(number: number): void
+  /** A request of the client's (D15). False: too many are open. */
+  asks(id: string, to: string): boolean
+  /** `<r/>` */
+  requested(): void
+  /** `<a h=''/>` */
+  acknowledge(count: number): void
+  /** To the client: at once, or behind what waits for the journal. */
+  write(octets: string, declared: boolean, given: Given | null): boolean
+}

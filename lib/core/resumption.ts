@@ -1,0 +1,361 @@
+// Sessions that outlive their connections (XEP-0198 §5): detached when one breaks, resumed on another, ended when nobody has
+// come for them in time; and after a crash taken up again from what the tables say (durability.md, promises 1, 3 and 5).
+import { AwayError } from '../base/errors.js'
+import { parseJid } from '../base/jid.js'
+import type { Acknowledgements } from './acknowledgements.js'
+import { deferredOf, makeDeferred } from './deferred.js'
+import type { Feed } from './feed.js'
+import { makeInTurn } from './in-turn.js'
+import { ManagedStream } from './managed-stream.js'
+import type { StreamHost, Wire } from './managed-stream.js'
+import type { Members } from './members.js'
+import type { Journaled, Pending } from './given.js'
+import type { Clock, LogEntry, LogStore, ResumptionStore, StreamRow } from './ports.js'
+import { cutOf } from './presence.js'
+import type { Reference } from './journal.js'
+import { makeSession } from './sessions.js'
+import type { Outlet, Session, Sessions } from './sessions.js'
+
+export interface Resumption {
+  /** `<enable/>`. @param seconds that it may be detached, as the client wishes; 0: it does not want to resume */
+  /** @param begin called when it may be said; from there on stanzas are counted */
+  enable(session: Session, wire: Wire, seconds: number, begin: (stream: ManagedStream) => void): Promise<void>
+  /** Its connection is gone. False: the session cannot do without. */
+  detach(session: Session): boolean
+  /**
+   * `<resume/>`. The session, ready for a connection, which `attach` gives it; a number: it is over, and so many stanzas of its
+   * client were done; null: nothing is known of it. @param goesOn whether the client still waits
+   */
+  resume(account: string, id: string, goesOn: () => boolean): Promise<Detached | number | null>
+  /** The session is over. @param clean its client said so */
+  ended(session: Session, clean: boolean): void
+  /** Sessions of an earlier life. */
+  restore(): Promise<void>
+  /** Write what has changed of streams into their rows (D8). */
+  fold(): Promise<void>
+  /** Call once a second. */
+  tick(): void
+  readonly size: number
+}
+
+/** Found, and nobody's until it is attached. */
+export interface Detached {
+  readonly session: Session
+  readonly h: number
+  /** @param count of the client: what it has got */
+  attach(outlet: Outlet, wire: Wire, count: number): void
+}
+
+export interface ResumptionParts {
+  readonly sessions: Sessions
+  readonly members: Members
+  readonly feed: Feed
+  readonly log: { touch(stream: Journaled): void; readonly n: number; between(work: () => void): void }
+  readonly logStore: LogStore
+  readonly acks: Acknowledgements
+  readonly store: ResumptionStore
+  readonly clock: Clock
+  readonly report: (error: unknown) => void
+  /** Seconds that a session may be detached at most; ms between folds. */
+  readonly window: number
+  readonly foldEvery: number
+  /** Silent for so many ms with something unacknowledged: away. */
+  readonly silence: number
+  sessionOver(session: Session, clean: boolean): void
+  /** It is connected again: give it what waits. */
+  catchUp(session: Session): void
+  /** What a crash has swallowed, and the client will not ask for again (promise 3). */
+  repair(session: Session, requests: readonly Pending[], details: Details): void
+}
+
+/** What a client has asked for; kept with the stream. */
+export interface Details {
+  readonly lang: string
+  readonly carbons: boolean
+  readonly interested: boolean
+  readonly blocklist: boolean
+  readonly rosterVersion: number
+  readonly directed: readonly string[]
+}
+
+/** ms after the end of a stream in which its count is kept, beyond the window (D14). */
+const KEPT = 3_600_000
+/** ms until a client is asked for what it has got. */
+const ASK_SOON = 100
+const AGAIN = 500
+
+export const makeResumption = (parts: ResumptionParts): Resumption => {
+  const { sessions, members, feed, log, logStore, acks, store, clock, report } = parts
+  const streams = new Map<Session, ManagedStream>()
+  /** Detached sessions, and when they end. */
+  const detached = new Map<Session, number>()
+  /** What rows say, so that only changes are written. */
+  const folded = new Map<ManagedStream, string>()
+  const inTurn = makeInTurn()
+  const soon = new Set<ManagedStream>()
+  let asking: NodeJS.Timeout | null = null
+
+  const host: StreamHost = {
+    touch: (stream) => log.touch(stream),
+    acknowledged: (session, given) => {
+      for (const { seq, form } of given) if (form === 'original') acks.add(session.account, seq)
+      wakeUp(session)
+      feed.room(session)
+    },
+    askSoon: (stream) => {
+      soon.add(stream)
+      asking ??= setTimeout(() => {
+        asking = null
+        const all = [...soon]
+        soon.clear()
+        for (const one of all) one.askAgain()
+      }, ASK_SOON).unref()
+    },
+    now: () => clock.monotonic(),
+  }
+
+  const wakeUp = (session: Session): void => {
+    if (!session.away || detached.has(session)) return
+    session.away = false
+    sessions.changed(session.account)
+  }
+
+  /** Its client has all that it was told. */
+  const isUpToDate = ({ deferred, stream }: Session): boolean => stream?.unacknowledged === 0 && (deferred === null || deferred.isEmpty)
+
+  const detailsOf = (session: Session): Details => ({
+    lang: session.lang, carbons: session.carbons, interested: session.interested, blocklist: session.blocklist,
+    rosterVersion: session.stream?.rosterVersion ?? 0, directed: session.directed === null ? [] : [...session.directed.keys()],
+  })
+
+  const rowOf = (stream: ManagedStream, n: number): StreamRow => {
+    const { session } = stream
+    const until = detached.get(session)
+    if (isUpToDate(session)) stream.rosterVersion = session.rosterVersion
+    return {
+      ...stream.state(n), account: session.account, sessionId: session.id, resource: session.jid.resource, incarnation: session.incarnation, lasts: stream.lasts,
+      details: JSON.stringify(detailsOf(session)), detached: until === undefined ? null : Math.round(clock.now() - stream.lasts * 1000 + until - clock.monotonic()),
+    }
+  }
+
+  const between = <T>(work: () => T): Promise<T> => new Promise((resolve) => log.between(() => resolve(work())))
+
+  /** Whether it has to be written again: a later commit alone changes nothing. */
+  const signature = (row: StreamRow): string => JSON.stringify({ ...row, folded: 0, detached: row.detached === null })
+
+  let folding: Promise<void> | null = null
+  const foldAll = async (): Promise<void> => {
+    await acks.flush()
+    const { n, changed } = await between(() => ({
+      n: log.n,
+      changed: [...streams.values()].filter((s) => s.resumable && s.session.open).map((stream) => {
+        const row = rowOf(stream, log.n)
+        return { stream, row, sign: signature(row) }
+      }).filter(({ stream, sign }) => folded.get(stream) !== sign),
+    }))
+    if (changed.length > 0) await store.fold(changed.map((c) => c.row))
+    for (const { stream, sign } of changed) if (streams.has(stream.session)) folded.set(stream, sign)
+    if (n > 0) await store.trim(n)
+  }
+
+  const fold = async (): Promise<void> => {
+    folding ??= foldAll().finally(() => {
+      folding = null
+    })
+    await folding
+  }
+
+  const detach = (session: Session): boolean => {
+    const stream = streams.get(session)
+    if (stream === undefined || !stream.resumable || !session.open) return false
+    if (detached.has(session)) return true
+    session.outlet = deferredOf(session)
+    stream.wire = null
+    session.behind = session.away = true
+    detached.set(session, clock.monotonic() + stream.lasts * 1000)
+    sessions.changed(session.account)
+    feed.left(session)
+    return true
+  }
+
+  /** The database is asked until it answers, as long as somebody waits. */
+  const insistently = async (work: () => Promise<void>, goesOn: () => boolean): Promise<boolean> => {
+    while (goesOn()) {
+      try {
+        await work()
+        return true
+      } catch (error) {
+        if (!(error instanceof AwayError)) throw error
+        report(error)
+        await new Promise((resolve) => setTimeout(resolve, AGAIN))
+      }
+    }
+    return false
+  }
+
+  const again = async (session: Session, refs: readonly Reference[]): Promise<readonly LogEntry[]> =>
+    (refs.length === 0 ? [] : logStore.entries(session.account, refs.map((r) => r.seq)))
+
+  const find = (account: string, id: string): ManagedStream | undefined => {
+    for (const session of sessions.of(account).all) if (session.stream !== null && session.stream.resumable && session.stream.id === id) return streams.get(session)
+    return undefined
+  }
+
+  const resume: Resumption['resume'] = async (account, id, goesOn) => {
+    const stream = find(account, id)
+    if (stream === undefined) {
+      let h: number | null = null
+      await insistently(async () => {
+        h = await store.handled(account, id)
+      }, goesOn)
+      return h
+    }
+    const { session } = stream
+    // D17: the old connection is closed, and what was read from it counted, before <resumed h> is said
+    await session.outlet.handOver()
+    detach(session)
+    session.incarnation++
+    const left = stream.left
+    let entries: readonly LogEntry[] = []
+    let h = 0
+    const ready = await insistently(async () => {
+      entries = await again(session, left?.unacked ?? [])
+      const row = await between(() => rowOf(stream, log.n))
+      h = Math.max(row.h, stream.handled)
+      // flushed before it is said (D9); from here on h is in the row
+      await store.save({ ...row, h, detached: null })
+    }, () => goesOn() && session.open)
+    if (!ready || !session.open || !goesOn()) return stream.h
+    stream.saved(h)
+    return {
+      session, h,
+      attach: (outlet, wire, count) => {
+        detached.delete(session)
+        session.outlet = outlet
+        session.away = false
+        sessions.changed(session.account)
+        stream.attach(wire, count)
+        if (left !== null) {
+          const bySeq = new Map(entries.map((e) => [e.seq, e]))
+          for (const ref of left.unacked) {
+            if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form)
+            else if (ref.form === 'original') acks.add(session.account, ref.seq)
+          }
+          const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
+          parts.repair(session, open, detailsOf(session))
+        }
+        parts.catchUp(session)
+      },
+    }
+  }
+
+  const ends: { account: string; sessionId: string; h: number | null }[] = []
+  let ending = false
+  const writeEnds = async (): Promise<void> => {
+    while (ends.length > 0) {
+      const some = ends.splice(0, 500)
+      try {
+        await store.end(some, clock.now())
+      } catch (error) {
+        report(error)
+        ends.push(...some)
+        await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
+      }
+    }
+    ending = false
+  }
+
+  let nextFold = 0
+  let nextForget = 0
+  return {
+    enable: async (session, wire, seconds, begin) => {
+      const lasts = Math.min(Math.max(0, Math.floor(seconds)), parts.window)
+      const stream = new ManagedStream(session, session.id, lasts, wire, host)
+      if (lasts > 0) await store.save(rowOf(stream, log.n))
+      if (!session.open) return
+      begin(stream)
+      stream.before = session.receipts
+      session.stream = session.receipts = stream
+      streams.set(session, stream)
+    },
+    detach,
+    resume: (account, id, goesOn) => inTurn([`${account} ${id}`], () => resume(account, id, goesOn)),
+    ended: (session, clean) => {
+      const stream = streams.get(session)
+      detached.delete(session)
+      if (stream === undefined) return
+      streams.delete(session)
+      folded.delete(stream)
+      soon.delete(stream)
+      if (!stream.resumable) return
+      ends.push({ account: session.account, sessionId: session.id, h: clean ? null : stream.h })
+      if (ending) return
+      ending = true
+      setImmediate(() => void writeEnds())
+    },
+    restore: async () => {
+      const found = await store.restore()
+      const over: Session[] = []
+      await Promise.all(found.map(async ({ row, stream: state }) => {
+        const jid = parseJid(`${row.account}/${row.resource}`)
+        const details = JSON.parse(state?.details ?? '{}') as Partial<Details>
+        const outlet = makeDeferred()
+        const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, await members.acquire(row.account))
+        session.deferred = outlet
+        session.incarnation = row.incarnation
+        session.wanted = session.priority = row.priority
+        session.presence = row.presence === null ? null : cutOf(row.presence)
+        sessions.add(session)
+        if (state === null) {
+          over.push(session)
+          return
+        }
+        session.away = true
+        session.position = state.position
+        session.incarnation = state.incarnation
+        session.interested = details.interested === true
+        session.blocklist = details.blocklist === true
+        session.rosterVersion = details.rosterVersion ?? 0
+        if (details.carbons === true) {
+          session.carbons = true
+          session.member.copies++
+        }
+        if (details.directed !== undefined && details.directed.length > 0) session.directed = new Map(details.directed.map((full) => [full, parseJid(full)]))
+        const stream = new ManagedStream(session, session.id, state.lasts, null, host)
+        stream.restore(state)
+        stream.rosterVersion = session.rosterVersion
+        session.stream = session.receipts = stream
+        streams.set(session, stream)
+        const since = state.detached === null ? 0 : clock.now() - state.detached
+        detached.set(session, clock.monotonic() + Math.max(0, state.lasts * 1000 - Math.max(0, since)))
+        sessions.changed(session.account)
+      }))
+      // once all are there: they hear of each other's ends (promise 5)
+      for (const session of over) parts.sessionOver(session, false)
+    },
+    fold,
+    tick: () => {
+      const now = clock.monotonic()
+      for (const [session, until] of detached) if (until <= now) parts.sessionOver(session, false)
+      for (const stream of streams.values()) {
+        stream.tick()
+        const { session } = stream
+        if (!session.away && stream.unacknowledged > 0 && now - stream.since > parts.silence) {
+          session.away = true
+          sessions.changed(session.account)
+        }
+      }
+      if (now >= nextFold) {
+        nextFold = now + parts.foldEvery
+        fold().catch(report)
+      }
+      if (now >= nextForget) {
+        nextForget = now + 60_000
+        store.forget(clock.now() - parts.window * 1000 - KEPT).catch(report)
+      }
+    },
+    get size() {
+      return detached.size
+    },
+  }
+}

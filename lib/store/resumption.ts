@@ -1,0 +1,137 @@
+// Streams that can be resumed (XEP-0198): a row each, moved forward by folds (durability.md D8), and what a crash has left of
+// them: rows, and the journal to be replayed over them (D9).
+import { toOctets } from '../base/octets.js'
+import { readBlob, readReferences, replay, writeReferences } from '../core/journal.js'
+import type { StreamState } from '../core/journal.js'
+import type { Db, LeftSession, ResumptionStore, StreamRow } from '../core/ports.js'
+
+const requestsText = (requests: StreamState['requests']): string => JSON.stringify(requests.map(({ id, to, answer }) => [id, to, answer]))
+const requestsOf = (text: string): StreamState['requests'] =>
+  (JSON.parse(text) as [string, string, number][]).map(([id, to, answer]) => ({ id, to, answer }))
+
+const columns = (rows: readonly StreamRow[]): unknown[][] => [
+  rows.map((r) => r.account), rows.map((r) => r.sessionId), rows.map((r) => r.incarnation), rows.map((r) => r.h), rows.map((r) => r.outbound),
+  rows.map((r) => r.position), rows.map((r) => writeReferences(r.unacked)), rows.map((r) => requestsText(r.requests)),
+  rows.map((r) => r.details), rows.map((r) => r.folded), rows.map((r) => r.detached),
+]
+
+interface Row {
+  account: string
+  sessionId: string
+  resource: string
+  incarnation: number
+  priority: number | null
+  presence: string | null
+  lasts: number | null
+  h: number
+  outbound: number
+  position: number
+  unacked: string
+  requests: string
+  details: string
+  folded: number
+  detached: number | null
+}
+
+/** Streams in one statement. */
+const SOME = 500
+
+export const resumptionStore = (db: Db, node: { readonly id: string; readonly epoch: number }): ResumptionStore => {
+  const fold = async (rows: readonly StreamRow[]): Promise<void> => {
+    for (let i = 0; i < rows.length; i += SOME) {
+      await db.query(`
+        update resumption r set h = greatest(r.h, f.h), outbound = f.outbound, position = f.position, unacked = f.unacked, requests = f.requests,
+          details = f.details, folded = f.folded, detached = f.detached
+        from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[])
+          f (account, session_id, incarnation, h, outbound, position, unacked, requests, details, folded, detached)
+        where r.account = f.account and r.session_id = f.session_id and r.incarnation = f.incarnation and r.node = $12 and r.epoch = $13
+          and r.folded <= f.folded and r.ended is null`, [...columns(rows.slice(i, i + SOME)), node.id, node.epoch])
+    }
+  }
+
+  return {
+    fold,
+    save: async (r) => {
+      await db.query(`
+        insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, h, outbound, position, unacked, requests, details, folded, detached)
+        select account, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from account where account = $1 and deleted is null
+        on conflict (account, session_id) do update set incarnation = excluded.incarnation, node = excluded.node, epoch = excluded.epoch, h = excluded.h,
+          outbound = excluded.outbound, position = excluded.position, unacked = excluded.unacked, requests = excluded.requests, details = excluded.details,
+          folded = excluded.folded, detached = excluded.detached`, [
+        r.account, r.sessionId, r.resource, r.incarnation, node.id, node.epoch, r.lasts, r.h, r.outbound, r.position,
+        writeReferences(r.unacked), requestsText(r.requests), r.details, r.folded, r.detached,
+      ])
+    },
+    trim: async (n) => {
+      await db.query('delete from journal where node = $1 and epoch = $2 and n <= $3', [node.id, node.epoch, n])
+    },
+    end: async (streams, at) => {
+      await db.query(`
+        delete from resumption r using unnest($1::text[], $2::text[]) e (account, session_id) where r.account = e.account and r.session_id = e.session_id`, [
+        streams.filter((s) => s.h === null).map((s) => s.account), streams.filter((s) => s.h === null).map((s) => s.sessionId),
+      ])
+      const kept = streams.filter((s) => s.h !== null)
+      await db.query(`
+        update resumption r set ended = $4, h = greatest(r.h, e.h), unacked = '', requests = '[]'
+        from unnest($1::text[], $2::text[], $3::bigint[]) e (account, session_id, h) where r.account = e.account and r.session_id = e.session_id`, [
+        kept.map((s) => s.account), kept.map((s) => s.sessionId), kept.map((s) => s.h), Math.round(at),
+      ])
+    },
+    handled: async (account, sessionId) => {
+      const [row] = await db.query<{ h: number }>('select h from resumption where account = $1 and session_id = $2', [account, sessionId])
+      return row?.h ?? null
+    },
+    forget: async (before) => {
+      await db.query('delete from resumption where ended < $1', [Math.round(before)])
+    },
+    restore: async () => {
+      // sessions of earlier lives: the node has taken their rows over (lib/store/node.ts)
+      const rows = await db.query<Row>(`
+        select p.account, p.session_id as "sessionId", p.resource, p.incarnation, p.priority, p.presence,
+          r.lasts, r.h, r.outbound, r.position, r.unacked, r.requests, r.details, r.folded, r.detached
+        from presence p left join resumption r on r.account = p.account and r.session_id = p.session_id and r.ended is null
+        where p.node = $1 and p.epoch = $2 order by p.account`, [node.id, node.epoch])
+      const states = new Map<string, StreamRow>()
+      for (const { priority: _, presence: __, lasts, ...row } of rows) {
+        if (lasts !== null) states.set(`${row.account} ${row.sessionId}`, { ...row, lasts, unacked: readReferences(row.unacked), requests: requestsOf(row.requests) })
+      }
+      await replayAll(states)
+      return rows.map((row): LeftSession => ({
+        row: {
+          account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch,
+          priority: row.priority, presence: row.presence === null ? null : toOctets(row.presence),
+        },
+        stream: states.get(`${row.account} ${row.sessionId}`) ?? null,
+      }))
+    },
+  }
+
+  /** The journal over the rows; then written, and the journal is gone. All of it, so that a crash in between does it again. */
+  async function replayAll(states: Map<string, StreamRow>): Promise<void> {
+    for (let after = 0; ;) {
+      // an epoch is one life; no two lives' commits are mixed, for a row is of the life that took it last
+      const blobs = await db.query<{ epoch: number; n: number; blob: string }>(
+        'select epoch, n, blob from journal where not (node = $1 and epoch = $2) order by node, epoch, n limit $3 offset $4', [node.id, node.epoch, SOME, after])
+      for (const { n, blob } of blobs) {
+        for (const part of readBlob(blob)) {
+          const key = `${part.account} ${part.sessionId}`
+          const state = states.get(key)
+          if (state !== undefined && state.incarnation === part.incarnation) states.set(key, { ...state, ...replay(state, n, part) })
+        }
+      }
+      if (blobs.length < SOME) break
+      after += blobs.length
+    }
+    // this life counts from 1
+    for (const [key, state] of states) states.set(key, { ...state, folded: 0 })
+    const all = [...states.values()]
+    for (let i = 0; i < all.length; i += SOME) {
+      const some = all.slice(i, i + SOME)
+      await db.transaction(async (tx) => {
+        await tx.query('update resumption set folded = -1 where node = $1 and epoch = $2 and session_id = any($3)', [node.id, node.epoch, some.map((s) => s.sessionId)])
+        await resumptionStore(tx, node).fold(some)
+      })
+    }
+    await db.query('delete from journal where not (node = $1 and epoch = $2)', [node.id, node.epoch])
+  }
+}
