@@ -12,9 +12,11 @@ const make = (username, resource) => {
   })
   return made
 }
-const message = (to) => new Promise((resolve) => {
+// @xmpp/client counts no answer to a request of its own among what it has handled (its iqCaller takes them before its stream
+// management sees them), so that its h is too low after the ping below: then it is given again what it has not acknowledged
+const message = (to, after = null) => new Promise((resolve) => {
   to.on('stanza', (stanza) => {
-    if (stanza.is('message') && stanza.getChild('body') !== undefined) {
+    if (stanza.is('message') && stanza.getChild('body') !== undefined && stanza.getChildText('body') !== after) {
       resolve({ juliet: stanza.getChildText('body'), from: stanza.attrs.from, delayed: stanza.getChild('delay', 'urn:xmpp:delay') !== undefined })
     }
   })
@@ -37,7 +39,7 @@ await juliet.stop()
 await romeo.send(xml('message', { to: 'juliet@localhost', type: 'chat' }, xml('body', {}, 'while you were away')))
 await romeo.iqCaller.get(xml('ping', 'urn:xmpp:ping'))
 const again = make('juliet', 'balcony')
-const stored = message(again)
+const stored = message(again, 'Neither, fair saint ☺')
 await again.start()
 await again.send(xml('presence'))
 say(await stored)
