@@ -140,7 +140,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       },
     },
   })
-  const { router, sessions, members, rows, cache, counters, dispatch, services, feed, resumption } = core
+  const { router, sessions, members, rows, cache, counters, dispatch, services, feed, resumption, resends } = core
   await resumption.restore()
 
   let tls = options.tls === null ? null : await loadTls(options.tls)
@@ -154,7 +154,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   const strangers = new Set<Guest>()
   const limits = { depth: settings.maxDepth, attributes: settings.maxAttributes, children: settings.maxChildren }
   const host: Host = {
-    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, feed, resumption, connections, strangers, jid,
+    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, feed, resumption, resends, connections, strangers, jid,
     time: () => time,
     limits: {
       unauthenticated: { ...limits, bytes: settings.maxStanzaBytesUnauthenticated, depth: Math.min(16, limits.depth), attributes: Math.min(64, limits.attributes) },

@@ -34,6 +34,8 @@ import type { BlockStore, Bus, Clock, Db, DepartureStore, LogStore, MemberStore,
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
+import { makeResends } from './resends.js'
+import type { Resends } from './resends.js'
 import type { Holding } from './hold.js'
 import { reblocked } from './reblocked.js'
 import { makeRosters } from './rosters.js'
@@ -72,6 +74,8 @@ export interface CoreParts {
   /** Told of what was our bug, with the stanza it met. */
   readonly bug: (error: unknown, stanza: Stanza) => void
   readonly accounts: AccountKeeper
+  /** ms that the row of a session stays behind it: LINGER. */
+  readonly linger?: number
 }
 
 export interface Core {
@@ -87,15 +91,16 @@ export interface Core {
   readonly feed: Feed
   readonly acks: Acknowledgements
   readonly resumption: Resumption
-  /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so */
-  sessionOver(session: Session, clean: boolean): void
+  readonly resends: Resends
+  /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so. A promise where its contacts hear of it only later */
+  sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** Call about once a second. */
   tick(): void
   /** Resolves when nothing waits to be written, or after `ms`. */
   idle(ms: number): Promise<void>
 }
 
-export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus, clock, bug, accounts }: CoreParts): Core => {
+export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus, clock, bug, accounts, linger }: CoreParts): Core => {
   const counters = makeCounters()
   const dispatch = compile(routes)
   const sessions = makeSessions()
@@ -122,7 +127,8 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
       feed.room(session)
     },
   })
-  const rows = makePresenceRows(stores.presence, bus, node)
+  const resends = makeResends(stores.log, clock, settings.resumeWindow * 1000 + 3_600_000, log.reached)
+  const rows = makePresenceRows(stores.presence, bus, node, linger)
   const members = makeMembers(stores.members)
   const rosters = makeRosters(stores.rosters, sessions, members, settings.rosterMaxItems)
   const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change))
@@ -159,21 +165,34 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
     keep: (routed) => router.keep(routed),
   }
   const router = makeRouter({
-    domains, jid, sessions, cache, feed, log, presence, subscribing, asking, dispatch, services, counters, bug,
+    domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, bug,
     isDurable, archive: settings.archive !== 'off',
     delivery: makeDelivery(cache, bus, counters),
   })
-  const sessionOver = (session: Session, clean: boolean): void => {
+  /** Ends that are being written. */
+  const ending = new Set<Promise<void>>()
+  const sessionOver = (session: Session, clean: boolean): Promise<void> | void => {
     if (!session.open) return
     session.open = false
     sessions.remove(session)
     feed.ended(session)
-    resumption.ended(session, clean)
-    presence.ended(session)
-    rows.remove(session)
-    unanswered(session)
-    if (session.carbons) session.member.copies--
-    members.release(session.member)
+    if (!clean) resends.unclean(session.account)
+    const over = (): void => {
+      presence.ended(session)
+      rows.remove(session)
+      unanswered(session)
+      if (session.carbons) session.member.copies--
+      members.release(session.member)
+    }
+    // D16: that it cannot be resumed any more is written first, so that no crash makes a ghost of who has said goodbye
+    const written = resumption.ended(session, clean)
+    if (written === null) {
+      over()
+      return
+    }
+    const all = written.then(over).finally(() => ending.delete(all))
+    ending.add(all)
+    return all
   }
 
   /** Durability.md D15, XEP-0198 §5: who asked it something is told that there will be no answer; what it did not get and is not of the log goes back. */
@@ -193,7 +212,7 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
   }
 
   const resumption = makeResumption({
-    sessions, members, feed, log, acks, clock, report, sessionOver, logStore: stores.log, store: stores.resumption,
+    sessions, members, feed, log, acks, clock, report, sessionOver, unclean: resends.unclean, logStore: stores.log, store: stores.resumption,
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session
@@ -218,7 +237,7 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
     },
   })
   return {
-    log, feed, acks, resumption, sessionOver,
+    log, feed, acks, resumption, resends, sessionOver,
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {
       feed.tick()
@@ -226,6 +245,7 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
     },
     idle: async (ms) => {
       await log.idle(ms)
+      await Promise.race([Promise.all(ending), new Promise((resolve) => setTimeout(resolve, ms).unref())])
       await acks.flush().catch(report)
       await rows.idle(ms)
       await presence.idle(ms)

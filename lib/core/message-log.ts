@@ -34,6 +34,8 @@ export interface MessageLog<Item extends Appended> {
   /** A batch is put together, and not decided. */
   readonly busy: boolean
   readonly waiting: number
+  /** Resolves when all that is in the queue now is committed. */
+  reached(): Promise<void>
   /** Do this at a moment when no batch is under way. */
   between(work: () => void): void
   /** Resolves when nothing waits any more, or after `ms`. */
@@ -85,6 +87,10 @@ export const makeMessageLog = <Item extends Appended>(
   let busy = false
   let deciding = false
   let stopped = false
+  /** Messages put in, and done; who waits until so many are done. */
+  let put = 0
+  let over = 0
+  const reaching: { readonly count: number; readonly resolve: () => void }[] = []
 
   const isFull = ({ receiver, sender, xml }: Logging): boolean => {
     const fill = fills.get(receiver)
@@ -213,12 +219,19 @@ export const makeMessageLog = <Item extends Appended>(
       const refusal = error instanceof AwayError ? new StanzaError('resource-constraint', 'the message cannot be stored now', { type: 'wait' })
         : new StanzaError('internal-server-error', 'the message cannot be stored')
       for (const item of items) done(item, refusal)
+      passed(items.length)
       throw error
     }
     deciding = false
     let i = 0
     for (const item of items) done(item, refused.get(item) ?? outcomes[i++] as Logged | StanzaError)
     for (const stream of journaled) stream.committed()
+    passed(items.length)
+  }
+
+  const passed = (count: number): void => {
+    over += count
+    while (reaching.length > 0 && (reaching[0] as { count: number }).count <= over) reaching.shift()?.resolve()
   }
 
   const run = async (): Promise<void> => {
@@ -248,6 +261,7 @@ export const makeMessageLog = <Item extends Appended>(
     append: (item) => {
       if (queue.length >= MOST) throw new StanzaError('resource-constraint', 'the server is overloaded; try again later')
       queue.push(item)
+      put++
       start()
     },
     touch: (stream) => {
@@ -255,6 +269,7 @@ export const makeMessageLog = <Item extends Appended>(
       start()
     },
     changed: (account) => void fills.delete(account),
+    reached: () => (over >= put ? Promise.resolve() : new Promise((resolve) => reaching.push({ count: put, resolve }))),
     between: (work) => {
       if (deciding) intervals.push(work)
       else work()

@@ -148,6 +148,8 @@ export interface LogStore {
   read(account: string, after: number, limit: number): Promise<readonly LogEntry[]>
   /** These entries of an account, in order; those that are gone are absent. */
   entries(account: string, seqs: readonly number[]): Promise<readonly LogEntry[]>
+  /** The last entries of an account with this peer, newest first. */
+  recent(account: string, peer: string, limit: number): Promise<readonly LogEntry[]>
   /** The number of the account's last entry; 0 where it has none. */
   last(account: string): Promise<number>
   /** Entries of accounts that need not wait any more (D12). */
@@ -186,6 +188,8 @@ export interface ResumptionStore {
   end(streams: readonly { readonly account: string; readonly sessionId: string; readonly h: number | null }[], at: number): Promise<void>
   /** The last count of a stream that is over; null: nothing is known of it. */
   handled(account: string, sessionId: string): Promise<number | null>
+  /** Accounts that have one which ended uncleanly. */
+  unclean(): Promise<readonly string[]>
   /** Streams that ended before this are forgotten. ms since 1970 */
   forget(before: number): Promise<void>
   /** Sessions of earlier lives, which are this node's now; the journal is replayed over their streams, and gone. */

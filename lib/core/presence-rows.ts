@@ -27,7 +27,13 @@ const WAITING = 100_000
 /** ms between tries of a removal while the database is away. */
 const RETRY = 1000
 
-export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: string; epoch: number }): PresenceRows => {
+/**
+ * ms that a row stays behind its session. What was sent of its end may be lost in a crash; who starts again finds the row, and
+ * says so once more (durability.md D16).
+ */
+const LINGER = 2000
+
+export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: string; epoch: number }, linger = LINGER): PresenceRows => {
   let waiting = 0
   let retry: NodeJS.Timeout | null = null
   const failed: SessionRow[] = []
@@ -110,6 +116,14 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     setImmediate(() => void updateAll())
   }
 
+  /** Rows of sessions that are over; one timer for all that ended in the same while. */
+  let lingering: SessionRow[] = []
+  const letGo = (): void => {
+    const all = lingering
+    lingering = []
+    for (const row of all) removeRow(row)
+  }
+
   return {
     update,
     save: async (session, priority, presence) => {
@@ -122,8 +136,13 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
         throw error
       }
     },
-    remove: (session) => removeRow(rowOf(session)),
+    remove: (session) => {
+      const row = rowOf(session)
+      if (linger === 0) removeRow(row)
+      else if (lingering.push(row) === 1) setTimeout(letGo, linger).unref()
+    },
     idle: async (ms) => {
+      letGo()
       const until = Date.now() + ms
       while ((waiting > 0 || failed.length > 0 || updating) && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10))
     },

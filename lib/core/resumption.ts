@@ -27,8 +27,8 @@ export interface Resumption {
    * client were done; null: nothing is known of it. @param goesOn whether the client still waits
    */
   resume(account: string, id: string, goesOn: () => boolean): Promise<Detached | number | null>
-  /** The session is over. @param clean its client said so */
-  ended(session: Session, clean: boolean): void
+  /** The session is over. @param clean its client said so. null: nothing has to be written */
+  ended(session: Session, clean: boolean): Promise<void> | null
   /** Sessions of an earlier life. */
   restore(): Promise<void>
   /** Write what has changed of streams into their rows (D8). */
@@ -61,7 +61,8 @@ export interface ResumptionParts {
   readonly foldEvery: number
   /** Silent for so many ms with something unacknowledged: away. */
   readonly silence: number
-  sessionOver(session: Session, clean: boolean): void
+  unclean(account: string): void
+  sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** It is connected again: give it what waits. */
   catchUp(session: Session): void
   /** What a crash has swallowed, and the client will not ask for again (promise 3). */
@@ -249,13 +250,14 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     }
   }
 
-  const ends: { account: string; sessionId: string; h: number | null }[] = []
+  const ends: { account: string; sessionId: string; h: number | null; resolve: () => void }[] = []
   let ending = false
   const writeEnds = async (): Promise<void> => {
     while (ends.length > 0) {
       const some = ends.splice(0, 500)
       try {
         await store.end(some, clock.now())
+        for (const { resolve } of some) resolve()
       } catch (error) {
         report(error)
         ends.push(...some)
@@ -283,17 +285,20 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     ended: (session, clean) => {
       const stream = streams.get(session)
       detached.delete(session)
-      if (stream === undefined) return
+      if (stream === undefined) return null
       streams.delete(session)
       folded.delete(stream)
       soon.delete(stream)
-      if (!stream.resumable) return
-      ends.push({ account: session.account, sessionId: session.id, h: clean ? null : stream.h })
-      if (ending) return
-      ending = true
-      setImmediate(() => void writeEnds())
+      if (!stream.resumable) return null
+      return new Promise((resolve) => {
+        ends.push({ account: session.account, sessionId: session.id, h: clean ? null : stream.h, resolve })
+        if (ending) return
+        ending = true
+        setImmediate(() => void writeEnds())
+      })
     },
     restore: async () => {
+      for (const account of await store.unclean()) parts.unclean(account)
       const found = await store.restore()
       const over: Session[] = []
       await Promise.all(found.map(async ({ row, stream: state }) => {
@@ -331,12 +336,12 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         sessions.changed(session.account)
       }))
       // once all are there: they hear of each other's ends (promise 5)
-      for (const session of over) parts.sessionOver(session, false)
+      for (const session of over) void parts.sessionOver(session, false)
     },
     fold,
     tick: () => {
       const now = clock.monotonic()
-      for (const [session, until] of detached) if (until <= now) parts.sessionOver(session, false)
+      for (const [session, until] of detached) if (until <= now) void parts.sessionOver(session, false)
       for (const stream of streams.values()) {
         stream.tick()
         const { session } = stream

@@ -18,6 +18,7 @@ import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
 import type { Feed } from './feed.js'
+import type { Resends } from './resends.js'
 import { isLoggable, mayBeArchived } from './loggable.js'
 import type { Appended, MessageLog, Outcome } from './message-log.js'
 import { ARCHIVED, QUEUED, SENT, WANTED } from './ports.js'
@@ -38,6 +39,7 @@ export interface RouterParts {
   readonly cache: RouteCache
   readonly delivery: Delivery
   readonly feed: Feed
+  readonly resends: Resends
   /** Made with what the router says to a message's outcome: `committed`. */
   readonly log: MessageLog<Logging>
   /** Messages to this domain are acknowledged when they are committed, and not when they are routed. */
@@ -264,6 +266,14 @@ export const makeRouter = (parts: RouterParts): Router => {
 
   const keep = (routed: Routed): Verdict | Promise<Verdict> => {
     if (cache.isAbsent(routed.to.bare)) return new StanzaError('service-unavailable')
+    if (routed.session !== null && routed.session.suspect > 0) {
+      routed.session.suspect--
+      return parts.resends.isKnown(routed.to.bare, routed.from.bare, routed.stanza).then((known) => (known ? ignored('XEP-0198 §4') : put(routed)))
+    }
+    return put(routed)
+  }
+
+  const put = (routed: Routed): Verdict | Promise<Verdict> => {
     if (routed.session === null || !routed.logged) {
       return new Promise((resolve) => append(routed, resolve))
     }

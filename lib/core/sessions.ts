@@ -89,6 +89,8 @@ export interface Session {
   behind: boolean
   /** While it was behind, an entry came that it has to read. */
   missed: boolean
+  /** So many messages more of its client may be ones that were sent before (durability.md D14). */
+  suspect: number
   /** What waits until it has caught up. */
   deferred: Deferral | null
   /** Requests of others that it has to answer (durability.md D15): full JID and id. null: none yet. */
@@ -143,6 +145,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     position: 0,
     behind: true,
     missed: false,
+    suspect: 0,
     deferred: null,
     asked: null,
     uncommitted: 0,

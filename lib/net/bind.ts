@@ -30,13 +30,17 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
   } catch (error) {
     throw new StanzaError('resource-constraint', 'the account cannot be read now; try again later', { type: 'wait', cause: error })
   }
-  const session = makeSession(claim(host, member, jid), randomBytes(16).toString('hex'), lang, outlet, member)
+  const over: Promise<void>[] = []
+  const session = makeSession(claim(host, member, jid, over), randomBytes(16).toString('hex'), lang, outlet, member)
+  session.suspect = host.resends.suspects(account.bare)
   host.sessions.add(session)
+  // D16: what contacts hear of the one that it replaces comes before anything of its own
+  await Promise.all(over)
   let last: number | null
   try {
     last = await rows.save(session, null, null)
   } catch (error) {
-    host.sessionOver(session, true)
+    void host.sessionOver(session, true)
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
   if (last !== null) {
@@ -44,12 +48,12 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
     return session
   }
   // removed between the log-in and this, when it had no session that could be ended
-  host.sessionOver(session, true)
+  void host.sessionOver(session, true)
   throw new StreamError('not-authorized', 'the account is gone')
 }
 
 /** The full JID that the session gets, which ends others of it or is another one. From here to the session's entry nothing may be waited for. */
-const claim = ({ sessions, members, settings, sessionOver }: Host, member: Member, jid: Jid): Jid => {
+const claim = ({ sessions, members, settings, sessionOver }: Host, member: Member, jid: Jid, over: Promise<void>[]): Jid => {
   // several, where connections bind the same one at once and the older are not gone yet
   const { all } = sessions.of(jid.bare)
   const others = all.filter((s) => s.jid.resource === jid.resource)
@@ -65,7 +69,8 @@ const claim = ({ sessions, members, settings, sessionOver }: Host, member: Membe
   for (const other of replaces ? others : []) {
     other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
     // now, and not when its stream is done with what it waits for: contacts would take its end for that of the new one
-    sessionOver(other, true)
+    const end = sessionOver(other, true)
+    if (end instanceof Promise) over.push(end)
   }
   return others.length > 0 && !replaces ? madeHere(jid) : jid
 }

@@ -417,7 +417,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
     const { session } = this
     // another connection's, since it was resumed
     if (session === null || session.outlet !== this) return
-    if (this.ended || !this.host.resumption.detach(session)) this.host.sessionOver(session, this.ended)
+    if (this.ended || !this.host.resumption.detach(session)) void this.host.sessionOver(session, this.ended)
   }
 
   private finish(): void {

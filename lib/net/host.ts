@@ -11,6 +11,7 @@ import type { Router } from '../core/router.js'
 import type { Outlet, Session, Sessions } from '../core/sessions.js'
 import type { Members } from '../core/members.js'
 import type { Feed } from '../core/feed.js'
+import type { Resends } from '../core/resends.js'
 import type { Resumption } from '../core/resumption.js'
 import type { PresenceRows } from '../core/presence-rows.js'
 import type { FramerLimits } from '../wire/framer.js'
@@ -74,7 +75,8 @@ export interface Host {
   /** An element that is no stanza; false: no feature takes it. */
   readonly nonza: (session: Session, ns: string, name: string) => boolean
   /** The session is over. @param clean its client said so, or it never was one: nothing of it is to be remembered */
-  readonly sessionOver: (session: Session, clean: boolean) => void
+  readonly sessionOver: (session: Session, clean: boolean) => Promise<void> | void
+  readonly resends: Resends
   readonly resumption: Resumption
   readonly feed: Feed
   /** null in every server but those of tests. */

@@ -81,6 +81,7 @@ export const resumptionStore = (db: Db, node: { readonly id: string; readonly ep
       const [row] = await db.query<{ h: number }>('select h from resumption where account = $1 and session_id = $2', [account, sessionId])
       return row?.h ?? null
     },
+    unclean: async () => (await db.query<{ account: string }>('select distinct account from resumption where ended is not null limit 50000')).map((row) => row.account),
     forget: async (before) => {
       await db.query('delete from resumption where ended < $1', [Math.round(before)])
     },

@@ -65,7 +65,7 @@ const online = async (core: Core, full: string, inner = ''): Promise<TestSession
 /** The connection is over, in order or not. */
 const end = (core: Core, session: TestSession): void => {
   session.takes = false
-  core.sessionOver(session, true)
+  void core.sessionOver(session, true)
 }
 
 t.test('§4.2.2: initial presence goes to contacts, to one\'s own sessions, and back to its sender', async (t) => {

@@ -235,7 +235,7 @@ export const testCore = (options: CoreOptions): TestCore => {
   const bugs: unknown[] = []
   const core = makeCore({
     settings: defaultSettings({ offlinePage: 3, routeCacheEntries: 100, routeNegativeEntries: 100, ...(options.bus === undefined ? {} : { durability: { '*': 'routed' as const } }), ...options.settings }),
-    routes, bus, clock, jid: jidParser(), domains: new Set(['localhost', 'second.localhost']), node: NODE,
+    routes, bus, clock, jid: jidParser(), domains: new Set(['localhost', 'second.localhost']), node: NODE, linger: 0,
     db: options.db ?? { query: () => Promise.reject(new Error('no database in this test')), transaction: () => Promise.reject(new Error('no database in this test')) },
     stores: { presence: store.presence, log: store.log, resumption: store.streams, ...store.others, ...options.stores },
     bug: (error) => void bugs.push(error),

@@ -78,6 +78,7 @@ export const memoryLog = (accounts: { has(account: string): boolean }): MemoryLo
       await store.before('entries')
       return of(account).filter((e) => seqs.includes(e.seq))
     },
+    recent: async (account, peer, limit) => of(account).filter((e) => e.peer === peer).slice(-limit).toReversed(),
     last: async (account) => of(account).length,
     acknowledge: async (acks) => {
       await store.before('acknowledge')
@@ -120,6 +121,7 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
       }
     },
     handled: async (account, sessionId) => over.get(`${account} ${sessionId}`) ?? null,
+    unclean: async () => [],
     forget: async () => {},
     restore: async () => [...rows.values()].map((row) => {
       let state = row

@@ -105,7 +105,7 @@ t.test('replaced while its stream waits for something, the old session ends befo
   juliet.got.length = 0
   const fresh = await login()
   await core.from(fresh, '<presence/>')
-  core.sessionOver(old, true)
+  void core.sessionOver(old, true)
   t.same(juliet.got.map((octets) => (parse(octets) as Element).attrs['type'] ?? 'available'), ['unavailable', 'available'])
   t.equal(core.members.get('romeo@localhost'), fresh.member, 'and what is known of the account stays as long as the new one')
 })

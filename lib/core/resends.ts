@@ -1,0 +1,61 @@
+// A message that is sent again, because its client does not know what became of it, is taken once (durability.md D14). Looked
+// for only in the first messages of a session whose account has had one that ended uncleanly: it costs nothing else anything.
+import { LRUCache } from 'lru-cache'
+import type { Frame, Stanza } from '../base/stanza.js'
+import { NS } from '../base/namespaces.js'
+import { frameOf } from '../wire/framer.js'
+import { treeOf } from '../wire/tree.js'
+import type { Clock, LogStore } from './ports.js'
+
+export interface Resends {
+  /** A session of the account ended uncleanly. */
+  unclean(account: string): void
+  /** How many first messages of a new session have to be looked at. */
+  suspects(account: string): number
+  /** Whether the receiver's log has this very message of this sender. */
+  isKnown(receiver: string, sender: string, stanza: Stanza): Promise<boolean>
+}
+
+/** Accounts remembered. */
+const ACCOUNTS = 50_000
+const FIRST = 200
+/** Entries of the sender's among which it is looked for: what a client may not have been told of. */
+const RECENT = 500
+/** Several clients number their messages from 1: a short id says nothing. */
+const SHORTEST_ID = 16
+
+/** The ids by which it may be known again. */
+const idsOf = (frame: Frame): string[] => {
+  const ids = frame.id.length >= SHORTEST_ID ? [`id ${frame.id}`] : []
+  for (const { ns, name, start, end } of frame.children) {
+    if (ns === NS.stanzaId && name === 'origin-id') ids.push(`origin ${String(treeOf(frame.xml.slice(start, end)).attrs['id'] ?? '')}`)
+  }
+  return ids
+}
+
+/** All but what is added on the way: a client says with <delay/> that it sends again (XEP-0198 §5). */
+const contentOf = ({ xml, children }: Frame): string =>
+  children.filter((c) => c.ns !== NS.delay && !(c.ns === NS.stanzaId && c.name === 'stanza-id')).map((c) => xml.slice(c.start, c.end)).join('')
+
+/**
+ * @param ms how long after an unclean end
+ * @param reached resolves when what is in the log's queue now is committed: the first copy may be among it
+ */
+export const makeResends = (store: LogStore, clock: Clock, ms: number, reached: () => Promise<void>): Resends => {
+  const accounts = new LRUCache<string, true>({ max: ACCOUNTS, ttl: ms, perf: { now: () => clock.monotonic() } })
+  return {
+    unclean: (account) => void accounts.set(account, true),
+    suspects: (account) => (accounts.has(account) ? FIRST : 0),
+    isKnown: async (receiver, sender, stanza) => {
+      const ids = idsOf(stanza)
+      if (ids.length === 0) return false
+      await reached()
+      const content = contentOf(stanza)
+      for (const { xml } of await store.recent(receiver, sender, RECENT)) {
+        const frame = frameOf(xml)
+        if (frame.to === stanza.to && idsOf(frame).some((id) => ids.includes(id)) && contentOf(frame) === content) return true
+      }
+      return false
+    },
+  }
+}
