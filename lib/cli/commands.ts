@@ -60,6 +60,31 @@ const build = (deps: Deps, around: Surroundings): Command => {
       if (!healthy) throw new Error('')
     })
 
+  withJson(settings(program.command('chaos').description('prove what is promised: disturb a server of its own and account for every message')))
+    .option('--clients <n>', 'how many log in [200]')
+    .option('--seconds <n>', 'how long they are disturbed [60, or what the messages need]')
+    .option('--messages <n>', 'how many they send at least [500 a second]')
+    .option('--kills <n>', 'SIGKILL and start again [one in 6 s]')
+    .option('--freezes <n>', 'SIGSTOP for 0.2 to 5 s [one in 10 s]')
+    .option('--restarts <n>', 'restarts of the database; embedded: kills [one in 20 s]')
+    .option('--faults <list>', 'only these: kill, freeze, database, cut, half, abandon, forget, slow; or none')
+    .option('--seed <text>', 'draw the same again')
+    .option('--database <kind>', 'embedded or postgres, one of its own in a scratch folder [embedded]')
+    .option('--target <host:port>', 'another server, on this machine')
+    .option('--kill <command>', 'with --target: kills it')
+    .option('--start <command>', 'with --target: starts it')
+    .option('--accounts <file>', 'with --target: CSV of jid,password')
+    .option('--register <command>', 'with --target: makes the accounts that it reads as CSV')
+    .option('--keep', 'keep data and logs, also where all went well')
+    .action(async (options: Options) => {
+      const { runChaos } = await import('./chaos.js')
+      const config = options['config']
+      const held = await runChaos({
+        ...callOf(options), flags: options, given: environmentOf(options), config: typeof config === 'string' ? config : null,
+      })
+      if (!held) throw new Error('')
+    })
+
   withJson(settings(program.command('config').description('show the settings in force and where each comes from')))
     .action((options: Options) => {
       const read = readOptions(options, around)
@@ -91,6 +116,12 @@ const settings = (command: Command, listed = false): Command => {
   }
   return command
 }
+
+/** The settings among the options, for a process to be started. */
+const environmentOf = (options: Options): Record<string, string> => Object.fromEntries(ENTRIES.flatMap(({ key, env }) => {
+  const value = options[key]
+  return value === undefined ? [] : [[env, typeof value === 'string' ? value : 'on']]
+}))
 
 const readOptions = (options: Options, around: Surroundings): ReturnType<typeof settingsFor> => {
   const flags: Record<string, string> = {}

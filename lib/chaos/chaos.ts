@@ -1,0 +1,135 @@
+// The proof of durability.md, from beginning to end: a server is started, clients talk to one another while it and its
+// database are killed and frozen and connections are cut, everything comes to rest, and every message is accounted for.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { makeCast } from './cast.js'
+import type { Credentials } from './cast.js'
+import type { World } from './self.js'
+import { schedule, storm } from './faults.js'
+import type { Counts, FaultKind } from './faults.js'
+import { fetchAll } from './fetch.js'
+import { makeFleet } from './fleet.js'
+import { makeLedger } from './ledger.js'
+import type { Node } from './node.js'
+import type { Postgres } from './postgres.js'
+import { random } from './random.js'
+import { reconcile } from './reconcile.js'
+import { report } from './report.js'
+import type { Report } from './report.js'
+
+export interface ChaosOptions {
+  readonly seed: string
+  readonly clients: number
+  /** How long the storm is to last, and how much is said in it. */
+  readonly seconds: number
+  readonly messages: number
+  readonly faults: ReadonlySet<FaultKind>
+  readonly counts: Counts
+  readonly credentials: readonly Credentials[]
+  readonly node: Node
+  readonly postgres: Postgres | null
+  /** In words, for the report. */
+  readonly server: string
+  /** False: nothing is archived by setting. */
+  readonly archive: boolean
+  readonly progress: (status: Status) => void
+  /** To end the storm early. */
+  readonly signal: AbortSignal
+}
+
+export type Stage = 'logging in' | 'storm' | 'coming to rest' | 'fetching'
+
+export interface Status {
+  readonly stage: Stage
+  readonly done: number
+  readonly of: number
+  readonly online: number
+  readonly acked: number
+  readonly delivered: number
+  readonly waiting: number
+  readonly faults: string
+  /** What must not happen and was seen already. */
+  readonly incidents: number
+}
+
+const SETTLING = 60_000
+const LOOK = 200
+/** The storm may last so much longer than asked for before it counts as stuck. */
+const LONGER = 4
+const LONGER_BY = 120_000
+
+export const chaos = async (options: ChaosOptions): Promise<Report> => {
+  const { seed, clients, seconds, messages, faults, node, postgres, credentials, signal } = options
+  const source = random(seed)
+  const cast = makeCast(clients, credentials, source.fork('cast'))
+  const ledger = makeLedger(
+    cast.clients.map(({ account, full, priority, keeping }) => ({ account, full, priority, resumes: keeping === 'resume' || keeping === 'forgetful' })),
+    cast.accounts.map(({ jid }) => jid),
+  )
+  const start = performance.now()
+  const now = (): number => performance.now() - start + 1 // never 0, which means not yet
+  // of another run in the same archive nothing may be taken for ours
+  const world: World = { run: `chaos-${Date.now().toString(36)}`, where: node.where, cast, ledger, now }
+  const fleet = makeFleet(world, source.fork('fleet'))
+  node.onDeath((how) => {
+    ledger.incident('server ended by itself', -1, now(), how)
+    const span = ledger.fault('death', now(), true)
+    void node.start().then(() => {
+      span.to = now()
+    })
+  })
+
+  let stage: Stage = 'logging in'
+  let done = 0
+  let of = clients
+  const counted = (): Record<string, number> => ledger.faults.reduce<Record<string, number>>((sum, { kind }) => ({ ...sum, [kind]: (sum[kind] ?? 0) + 1 }), {})
+  const tell = (): void => options.progress({
+    stage, of, done: stage === 'logging in' ? fleet.online : stage === 'storm' ? ledger.texts : done, online: fleet.online, acked: ledger.acked, delivered: ledger.delivered, waiting: ledger.waiting,
+    faults: Object.entries(counted()).map(([kind, n]) => `${n} ${kind}`).join(', '), incidents: [...ledger.seen.values()].reduce((sum, n) => sum + n, 0),
+  })
+  const teller = setInterval(tell, LOOK)
+  try {
+    await fleet.gather()
+
+    stage = 'storm'
+    of = messages
+    const plan = schedule(options.counts, seconds * 1000, source.fork('faults'))
+    const weather = storm(plan, { node, postgres, ledger, now })
+    let over = false
+    const ended = weather.over.then(() => {
+      over = true
+    })
+    fleet.disturb(faults)
+    fleet.talk(messages / seconds)
+    const latest = now() + seconds * 1000 * LONGER + LONGER_BY
+    while ((ledger.texts < messages || !over) && now() < latest && !signal.aborted) await sleep(LOOK)
+    weather.stop()
+    fleet.stop()
+    await ended
+
+    stage = 'coming to rest'
+    for (const { kind, client, text } of await fleet.settle(SETTLING)) ledger.incident(kind, client, now(), text)
+    const end = now()
+    await fleet.leave()
+
+    stage = 'fetching'
+    done = 0
+    of = cast.accounts.length
+    const fetched = await fetchAll(world, source.fork('fetch'), options.archive, (n) => {
+      done = n
+    })
+    for (const text of fetched.failed) ledger.incident('not fetched', -1, now(), text)
+    tell()
+
+    const count = (keeping: string): number => cast.clients.filter((c) => c.keeping === keeping).length
+    return report(ledger, reconcile(ledger, { archives: fetched.archives === 'complete', end }), {
+      seed, server: options.server, clients, accounts: cast.accounts.length, took: now() / 1000,
+      kinds: `${count('resume') + count('forgetful')} resume, ${count('acks')} acknowledge, ${count('none')} neither`,
+      faults: { ...weather.done, ...fleet.broken }, wantedMessages: messages, wantedFaults: { ...options.counts },
+      noArchive: fetched.archives === 'complete' ? '' : options.archive ? 'this server has none (urn:xmpp:mam:2)' : 'the archive is off',
+      interrupted: signal.aborted,
+    })
+  } finally {
+    clearInterval(teller)
+    fleet.quit()
+  }
+}

@@ -1,0 +1,61 @@
+// What happened to one message, in words: who sent it when and what was said about it, what the connections of both sides
+// did around it, and which faults there were.
+import { ABANDONED, FORMS, NAMED, REFUSED, RESENT, STATE } from './ledger.js'
+import type { FaultSpan, Ledger, Life } from './ledger.js'
+import { PROMISES } from './reconcile.js'
+import type { Offender } from './reconcile.js'
+
+/** ms before and after that are told of. */
+const AROUND = 3000
+const MOST_STEPS = 24
+
+export const history = (ledger: Ledger, { promise, message, life }: Offender): string => {
+  const { messages, parties, lives, accounts } = ledger
+  const sender = messages.get('client', message)
+  const account = messages.get('account', message)
+  const target = messages.get('target', message)
+  const sentAt = messages.get('sentAt', message)
+  const ackedAt = messages.get('ackedAt', message)
+  const flags = messages.get('flags', message)
+  const receipts = receiptsOf(ledger, message)
+  const marks = [[STATE, 'chat state'], [NAMED, 'with an id'], [REFUSED, 'refused'], [RESENT, 'sent again in a later session'], [ABANDONED, 'given up']] as const
+  const lines = [
+    `${PROMISES[promise]}: message ${message}${life >= 0 ? ` in session ${life} (${nameOf(ledger, life)})` : ''}`,
+    `  ${time(sentAt)} sent by ${parties[sender]?.full} in session ${messages.get('life', message)} to ${target >= 0 ? parties[target]?.full : accounts[account]}${
+      marks.filter(([bit]) => (flags & bit) !== 0).map(([, word]) => `, ${word}`).join('')}`,
+    ackedAt === 0 ? '  never acknowledged' : `  ${time(ackedAt)} acknowledged`,
+    ...receipts.map(({ at, life: where, form, delayed }) => `  ${time(at)} ${form === 'original' ? 'received' : form === 'archive' ? 'in the archive' : `copy (${form})`} in session ${where} (${nameOf(ledger, where)})${delayed ? ', late' : ''}`),
+  ]
+  const times = [sentAt, ackedAt, ...receipts.filter(({ form }) => form !== 'archive').map(({ at }) => at)].filter((at) => at > 0)
+  const span = { from: Math.min(...times) - AROUND, to: Math.max(...times.map((at) => Math.min(at, sentAt + 30_000))) + AROUND }
+  const concerned = (client: number): boolean => client === sender || parties[client]?.account === account
+  const steps = ledger.steps.filter(({ client, at }) => concerned(client) && at >= span.from && at <= span.to)
+  const faults = ledger.faults.filter((fault) => fault.from <= span.to && fault.to >= span.from)
+  lines.push(...[
+    ...steps.slice(0, MOST_STEPS).map(({ client, at, what }) => ({ at, line: `    ${time(at)} ${parties[client]?.full}: ${what}` })),
+    ...faults.map((fault) => ({ at: fault.from, line: `    ${faultLine(fault)}` })),
+  ].toSorted((a, b) => a.at - b.at).map(({ line }) => line))
+  if (steps.length > MOST_STEPS) lines.push(`    … ${steps.length - MOST_STEPS} more steps of their connections`)
+  const sessions = lives.filter(({ client, to, from }) => concerned(client) && from <= span.to && to >= span.from)
+  lines.push(`    sessions then: ${sessions.map((l) => `${l.id} (${nameOf(ledger, l.id)}, ${time(l.from)}–${l.to === Infinity ? 'end' : time(l.to)})`).join(', ')}`)
+  return lines.join('\n')
+}
+
+export const faultLine = ({ kind, from, to }: FaultSpan): string => `${time(from)}–${to === Infinity ? 'end' : time(to)} FAULT ${kind}`
+
+/** Seconds since the run began. */
+export const time = (at: number): string => `${(at / 1000).toFixed(3)} s`
+
+const nameOf = ({ lives, parties, accounts }: Ledger, life: number): string => {
+  const { client, drain, account } = lives[life] as Life
+  return drain ? `${accounts[account]}, the fetcher at the end` : parties[client]?.full ?? '?'
+}
+
+const receiptsOf = ({ receipts }: Ledger, message: number): { at: number; life: number; form: string; delayed: boolean }[] => {
+  const found = []
+  for (let r = 0; r < receipts.size; r++) {
+    if (receipts.get('message', r) !== message) continue
+    found.push({ at: receipts.get('at', r), life: receipts.get('life', r), form: FORMS[receipts.get('form', r)] as string, delayed: receipts.get('delayed', r) === 1 })
+  }
+  return found
+}
