@@ -3,9 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { escapeAttribute } from '../wire/writer.js'
 import { NS } from '../base/namespaces.js'
-import type { Profile } from './cast.js'
 import { makeClient } from './client.js'
-import type { Client, World } from './self.js'
+import type { Client, Self, World } from './self.js'
 import type { FaultKind } from './faults.js'
 import type { Random } from './random.js'
 import { falsePresence } from './sight.js'
@@ -112,23 +111,25 @@ export const makeFleet = (world: World, random: Random): Fleet => {
   }
 
   /** What of the others this client should see. */
-  const truthFor = (profile: Profile): Map<string, number | null> => {
-    const { contacts } = cast.accounts[profile.account] as (typeof cast.accounts)[number]
+  const truthFor = ({ profile, sight }: Self): Map<string, number | null> => {
+    const visible = new Set([...(cast.accounts[profile.account]?.contacts ?? []), profile.account])
     const truth = new Map<string, number | null>()
-    for (const account of [...contacts, profile.account]) {
-      for (const index of cast.accounts[account]?.clients ?? []) {
-        const { self } = clients[index] as Client
-        truth.set(self.profile.full, self.life !== null && self.available ? self.serial : null)
-      }
+    for (const { self } of clients) {
+      const { account, full } = self.profile
+      // accounts that were given may have more contacts than these; what is seen of them must be true, too
+      if (visible.has(account) || sight.has(full)) truth.set(full, self.life !== null && self.available ? self.serial : null)
     }
     return truth
   }
-  const wrongFor = ({ self }: Client): FalsePresence[] => falsePresence(self.sight, truthFor(self.profile))
+  const wrongFor = ({ self }: Client): FalsePresence[] => falsePresence(self.sight, truthFor(self))
 
   const unrest = (): Unrest[] => clients.flatMap((client): Unrest[] => {
     const { self } = client
     const { index: mine } = self.profile
-    if (self.phase !== 'up') return [{ kind: 'not connected', client: mine, text: self.phase }]
+    if (self.phase !== 'up') {
+      const steps = ledger.steps.filter(({ client: whose }) => whose === mine).slice(-6).map(({ at, what }) => `${at.toFixed(0)} ms ${what}`)
+      return [{ kind: 'not connected', client: mine, text: `${self.phase}; at the last ${steps.join(', ')}` }]
+    }
     return [
       ...(self.sm.queue.length > 0 ? [{ kind: 'queue not empty' as const, client: mine, text: `${self.sm.queue.length} of ${self.sm.sent} stanzas, first: ${self.sm.queue[0]?.octets.slice(0, 200)}` }] : []),
       ...[...self.requests.pending.values()].map(({ what, at }) => ({ kind: 'request unanswered' as const, client: mine, text: `${what}, asked at ${at.toFixed(0)} ms` })),

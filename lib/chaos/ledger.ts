@@ -92,6 +92,10 @@ export interface Ledger {
   fault(kind: string, at: number, crash: boolean): FaultSpan
   incident(kind: string, client: number, at: number, text: string): void
   step(client: number, at: number, what: string): void
+  /** A message without an id came back to its sender: one of those to this account. */
+  nameless(client: number, account: number): void
+  /** How many of these there were. */
+  readonly namelessRefusals: ReadonlyMap<string, number>
   /** Was memory lost in this time? `slack` ms after a crash belong to it. */
   crashed(from: number, to: number, slack?: number): boolean
 }
@@ -112,6 +116,7 @@ export const makeLedger = (parties: readonly Party[], accounts: readonly string[
   const incidents: Incident[] = []
   const seen = new Map<string, number>()
   const steps: Step[] = []
+  const namelessRefusals = new Map<string, number>()
   let acked = 0
   let delivered = 0
   let texts = 0
@@ -126,7 +131,7 @@ export const makeLedger = (parties: readonly Party[], accounts: readonly string[
   const has = (message: number, bits: number): boolean => (messages.get('flags', message) & bits) !== 0
 
   return {
-    parties, accounts, lives, faults, messages, receipts, incidents, steps, seen,
+    parties, accounts, lives, faults, messages, receipts, incidents, steps, seen, namelessRefusals,
     get acked() { return acked },
     get delivered() { return delivered },
     get texts() { return texts },
@@ -192,6 +197,12 @@ export const makeLedger = (parties: readonly Party[], accounts: readonly string[
     step: (client, at, what) => {
       if (steps.length < limits.steps) steps.push({ client, at, what })
     },
+    nameless: (client, account) => {
+      const key = namelessKey(client, account)
+      namelessRefusals.set(key, (namelessRefusals.get(key) ?? 0) + 1)
+    },
     crashed: (from, to, slack = 0) => faults.some((f) => f.crash && f.from <= to && f.to + slack >= from),
   }
 }
+
+export const namelessKey = (client: number, account: number): string => `${client} ${account}`

@@ -1,6 +1,6 @@
 // The judge: from the ledger alone, which promises (durability.md) were kept and which messages show that they were not.
 // One pass over the receipts in the order in which they came, one over the messages.
-import { ABANDONED, CHAT, FORMS, NAMED, REFUSED, RESENT, STATE } from './ledger.js'
+import { ABANDONED, CHAT, FORMS, NAMED, namelessKey, REFUSED, RESENT, STATE } from './ledger.js'
 import type { Ledger, Life, Party } from './ledger.js'
 
 /** What must be 0. */
@@ -102,6 +102,7 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     else if (!cameBefore(r, message)) accuse(form === 'archive' ? 'archiveReordered' : 'reordered', message, life.id)
   }
 
+  const nameless = new Map(ledger.namelessRefusals)
   let repeated = 0
   let resentNameless = 0
   let unproven = 0
@@ -123,12 +124,14 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     const originals = seen.filter(({ form, life }) => form === 'original' && life.account === account)
 
     // in one session: once, whatever it came as
+    let twice = false
     for (const [i, { life }] of seen.entries()) {
       if (seen.findIndex((other) => other.life === life) === i) continue
       if ((flags & RESENT) === 0) accuse('duplicated', m, life.id)
       else if ((flags & NAMED) !== 0) accuse('resentTwice', m, life.id)
-      else resentNameless++
+      else twice = true
     }
+    if (twice) resentNameless++
     if ((flags & STATE) !== 0) {
       chatStates++
       continue
@@ -143,6 +146,14 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     const arrived = originals.length > 0
     const archived = here.some(({ form, life }) => form === 'archive' && life.account === account)
     if (!arrived) {
+      // it came back, but did not say that it was this one
+      const key = namelessKey(sender, account)
+      const back = nameless.get(key) ?? 0
+      if (back > 0 && (flags & NAMED) === 0) {
+        nameless.set(key, back - 1)
+        refused++
+        continue
+      }
       if (messages.get('ackedAt', m) !== 0) accuse('ackedAndLost', m, -1)
       else if ((flags & ABANDONED) !== 0 && !archived) unproven++
       else accuse('lost', m, -1)
