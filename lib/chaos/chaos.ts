@@ -83,7 +83,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
   let of = clients
   const counted = (): Record<string, number> => ledger.faults.reduce<Record<string, number>>((sum, { kind }) => ({ ...sum, [kind]: (sum[kind] ?? 0) + 1 }), {})
   const tell = (): void => options.progress({
-    stage, of, done: stage === 'logging in' ? fleet.online : stage === 'storm' ? ledger.texts : done, online: fleet.online, acked: ledger.acked, delivered: ledger.delivered, waiting: ledger.waiting,
+    stage, of, done: stage === 'logging in' ? fleet.online : stage === 'storm' ? ledger.texts : stage === 'coming to rest' ? fleet.clients.filter((c) => c.settled).length : done, online: fleet.online, acked: ledger.acked, delivered: ledger.delivered, waiting: ledger.waiting,
     faults: Object.entries(counted()).map(([kind, n]) => `${n} ${kind}`).join(', '), incidents: [...ledger.seen.values()].reduce((sum, n) => sum + n, 0),
   })
   const teller = setInterval(tell, LOOK)
@@ -107,6 +107,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
     await ended
 
     stage = 'coming to rest'
+    of = clients
     for (const { kind, client, text } of await fleet.settle(SETTLING)) ledger.incident(kind, client, now(), text)
     const end = now()
     await fleet.leave()

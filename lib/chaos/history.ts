@@ -9,7 +9,7 @@ import type { Offender } from './reconcile.js'
 const AROUND = 3000
 const MOST_STEPS = 24
 
-export const history = (ledger: Ledger, { promise, message, life }: Offender): string => {
+export const history = (ledger: Ledger, { promise, message, life, behind }: Offender): string => {
   const { messages, parties, lives, accounts } = ledger
   const sender = messages.get('client', message)
   const account = messages.get('account', message)
@@ -20,7 +20,7 @@ export const history = (ledger: Ledger, { promise, message, life }: Offender): s
   const receipts = receiptsOf(ledger, message)
   const marks = [[STATE, 'chat state'], [NAMED, 'with an id'], [REFUSED, 'refused'], [RESENT, 'sent again in a later session'], [ABANDONED, 'given up']] as const
   const lines = [
-    `${PROMISES[promise]}: message ${message}${life >= 0 ? ` in session ${life} (${nameOf(ledger, life)})` : ''}`,
+    `${PROMISES[promise]}: message ${message}${life >= 0 ? ` in session ${life} (${nameOf(ledger, life)})` : ''}${behind >= 0 ? `, behind message ${behind}, ${placeOf(ledger, behind, life)}` : ''}`,
     `  ${time(sentAt)} sent by ${parties[sender]?.full} in session ${messages.get('life', message)} to ${target >= 0 ? parties[target]?.full : accounts[account]}${
       marks.filter(([bit]) => (flags & bit) !== 0).map(([, word]) => `, ${word}`).join('')}`,
     ackedAt === 0 ? '  never acknowledged' : `  ${time(ackedAt)} acknowledged`,
@@ -45,6 +45,11 @@ export const faultLine = ({ kind, from, to }: FaultSpan): string => `${time(from
 
 /** Seconds since the run began. */
 export const time = (at: number): string => `${(at / 1000).toFixed(3)} s`
+
+const placeOf = (ledger: Ledger, message: number, life: number): string => {
+  const found = receiptsOf(ledger, message).find((r) => r.life === life)
+  return `sent at ${time(ledger.messages.get('sentAt', message))}${found === undefined ? '' : `, ${found.form} at ${time(found.at)}${found.delayed ? ', late' : ''}`}`
+}
 
 const nameOf = ({ lives, parties, accounts }: Ledger, life: number): string => {
   const { client, drain, account } = lives[life] as Life

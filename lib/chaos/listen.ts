@@ -5,7 +5,7 @@ import type { Frame } from '../base/stanza.js'
 import { attribute } from '../wire/writer.js'
 import type { Self } from './self.js'
 import { REFUSED } from './ledger.js'
-import { CARBONS, hear, isWhole, MAM, numberIn, serialIn } from './speech.js'
+import { CARBONS, hear, isWhole, MAM, messageOfId, numberIn, serialIn } from './speech.js'
 
 /** ms around a crash in which a request may be asked, and answered, twice. */
 const AROUND_CRASH = 5000
@@ -29,7 +29,7 @@ export const makeListener = (self: Self, proved: (count: number) => void): (fram
   const refused = (frame: Frame): void => {
     if (frame.children.some(({ ns }) => ns === CARBONS)) return // a sibling was
     const echoed = numberIn(run, frame.xml)
-    const number = echoed >= 0 ? echoed : self.sentAs.get(frame.id) ?? -1
+    const number = echoed >= 0 ? echoed : messageOfId(run, frame.id) ?? self.sentAs.get(frame.id) ?? -1
     const account = world.cast.accounts.findIndex(({ jid }) => jid === frame.from.split('/')[0])
     if (number >= 0 && number < ledger.messages.size) ledger.mark(number, REFUSED)
     else if (frame.id === '' && account >= 0) ledger.nameless(profile.index, account)

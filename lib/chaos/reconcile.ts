@@ -41,6 +41,8 @@ export interface Offender {
   readonly promise: Promised
   readonly message: number
   readonly life: number
+  /** What came before it and should not have; -1: not about order. */
+  readonly behind: number
 }
 
 export interface Verdict {
@@ -68,9 +70,9 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
   const { messages, receipts, lives, parties } = ledger
   const counts = Object.fromEntries(Object.keys(PROMISES).map((key) => [key, 0])) as Record<Promised, number>
   const offenders: Offender[] = []
-  const accuse = (promise: Promised, message: number, life: number): void => {
+  const accuse = (promise: Promised, message: number, life: number, behind = -1): void => {
     counts[promise]++
-    if (counts[promise] <= KEPT) offenders.push({ promise, message, life })
+    if (counts[promise] <= KEPT) offenders.push({ promise, message, life, behind })
   }
   const flagsOf = (message: number): number => messages.get('flags', message)
   const is = (message: number, bit: number): boolean => (flagsOf(message) & bit) !== 0
@@ -99,7 +101,7 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     const key = (messages.get('life', message) * 0x200000 + life.id) * 2 + (form === 'archive' ? 1 : 0)
     const before = last.get(key) ?? -1
     if (message > before) last.set(key, message)
-    else if (!cameBefore(r, message)) accuse(form === 'archive' ? 'archiveReordered' : 'reordered', message, life.id)
+    else if (!cameBefore(r, message)) accuse(form === 'archive' ? 'archiveReordered' : 'reordered', message, life.id, before)
   }
 
   const nameless = new Map(ledger.namelessRefusals)

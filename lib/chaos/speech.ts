@@ -36,6 +36,15 @@ export const textOf = (run: string, message: number, { to, type, id, originId }:
 export const chatStateOf = (run: string, message: number, { to, id }: Wording): string =>
   `<message to='${escapeAttribute(to)}' type='chat'${id === '' ? '' : ` id='${id}'`}><${message % 2 === 0 ? 'composing' : 'paused'} xmlns='${CHAT_STATES}'/>${thread(run, message)}</message>`
 
+/** An id that is never used twice and says by itself which message it is. */
+export const uniqueId = (run: string, client: number, message: number): string => `${run}-${client}-message-${message}`
+
+/** The message of an id from `uniqueId`; null: another kind of id. */
+export const messageOfId = (run: string, id: string): number | null => {
+  const number = /-message-(\d+)$/.exec(id)?.[1]
+  return id.startsWith(run) && number !== undefined ? Number(number) : null
+}
+
 /** The number of a message of this run, wherever in the octets it stands; -1: none of ours. */
 export const numberIn = (run: string, octets: string): number => {
   const mark = `<thread>${run}.`

@@ -4,7 +4,7 @@ import { escapeAttribute } from '../wire/writer.js'
 import type { Client, Self } from './self.js'
 import type { Profile } from './cast.js'
 import { CHAT, NAMED, STATE } from './ledger.js'
-import { chatStateOf, textOf } from './speech.js'
+import { chatStateOf, textOf, uniqueId } from './speech.js'
 
 const PRIVATE = 'urn:jidway:chaos'
 /** Ids that are not unique, remembered for errors. */
@@ -60,7 +60,7 @@ const chatState = (self: Self): void => {
 const idFor = (self: Self, message: number): string => {
   const { profile: { ids, index }, world: { run } } = self
   if (ids === 'none') return ''
-  if (ids === 'unique') return remember(self, `${run}-${index}-message-${message}`, message)
+  if (ids === 'unique') return uniqueId(run, index, message)
   self.ids++
   return remember(self, ids === 'long' ? `message-${String(self.ids).padStart(10, '0')}` : String(self.ids), message)
 }
