@@ -34,6 +34,8 @@ export interface ChaosOptions {
   readonly progress: (status: Status) => void
   /** To end the storm early. */
   readonly signal: AbortSignal
+  /** ms to come to rest. */
+  readonly settling?: number
 }
 
 export type Stage = 'logging in' | 'storm' | 'coming to rest' | 'fetching'
@@ -58,7 +60,7 @@ const LONGER = 4
 const LONGER_BY = 120_000
 
 export const chaos = async (options: ChaosOptions): Promise<Report> => {
-  const { seed, clients, seconds, messages, faults, node, postgres, credentials, signal } = options
+  const { seed, clients, seconds, messages, faults, node, postgres, credentials, signal, settling = SETTLING } = options
   const source = random(seed)
   const cast = makeCast(clients, credentials, source.fork('cast'))
   const ledger = makeLedger(
@@ -108,7 +110,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
 
     stage = 'coming to rest'
     of = clients
-    for (const { kind, client, text } of await fleet.settle(SETTLING)) ledger.incident(kind, client, now(), text)
+    for (const { kind, client, text } of await fleet.settle(settling)) ledger.incident(kind, client, now(), text)
     const end = now()
     await fleet.leave()
 

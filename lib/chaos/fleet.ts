@@ -41,8 +41,8 @@ const TICK = 10
 const STAGGER = 8
 const GATHERING = 90_000
 const LOOK = 250
-/** ms without a word from the server after which nothing more is to come. */
-const QUIET = 8000
+/** The part of that time without a word from the server after which nothing more is to come. */
+const QUIET = 8
 /** Seconds between a client's cuts, on average, and how long it is away. */
 const CUT_EVERY = 6
 const AWAY = { least: 100, most: 4000 }
@@ -215,7 +215,7 @@ export const makeFleet = (world: World, random: Random): Fleet => {
       for (;;) {
         await sleep(LOOK)
         const left = unrest()
-        const quiet = now() - Math.max(...clients.map(({ self }) => self.heardAt)) > QUIET
+        const quiet = now() - Math.max(...clients.map(({ self }) => self.heardAt)) > ms / QUIET
         if ((left.length === 0 && (ledger.waiting === 0 || quiet)) || now() > until) return left
       }
     },
