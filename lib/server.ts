@@ -26,9 +26,9 @@ import { addAccounts, commonIterations, credentialsOf, deleteAccount, setCredent
 import { blockStore } from './store/blocking.js'
 import type { Database } from './store/db.js'
 import { departureStore } from './store/departure.js'
+import { logStore } from './store/log.js'
 import { memberStore } from './store/members.js'
 import { RENEW, registerNode, renew, signOff } from './store/node.js'
-import { logStore } from './store/log.js'
 import { resumptionStore } from './store/resumption.js'
 import { presenceStore } from './store/presence.js'
 import { rosterStore } from './store/roster.js'
@@ -170,8 +170,8 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       const parsed: Jid | null = jid(text)
       return parsed !== null && (parsed.full === own.full || parsed.full === own.bare)
     },
-    offersStrangers: routes.flatMap((r) => r.offersStrangers?.(settings) ?? []).map(serialize).join(''),
-    offers: routes.flatMap((r) => r.offers?.(settings, routes) ?? []).map(serialize).join(''),
+    offersStrangers: services.routes.flatMap((r) => r.offersStrangers?.(settings) ?? []).map(serialize).join(''),
+    offers: services.routes.flatMap((r) => r.offers?.(settings, services.routes) ?? []).map(serialize).join(''),
     stranger: (type, ns, name) => {
       const found = dispatch.stranger(type, ns, name)
       return found === undefined ? undefined : (request) => found.answer(request, services)

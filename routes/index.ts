@@ -1,6 +1,7 @@
 // The features of this server. Deleting a line leaves a working server without it; within a step of the hot path the
 // order is the order here.
 import type { Route } from '../lib/core/route.js'
+import { archive } from './archive.js'
 import { blocking } from './blocking.js'
 import { caps } from './caps.js'
 import { carbons } from './carbons.js'
@@ -26,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   roster, privateXml,
   blocking, // before what changes or copies a stanza
   last, vcard,
+  archive,
   stanzaId, delay,
   carbons, // behind what refuses or cleans a message: what is copied is what goes out
   clientState,

@@ -47,3 +47,10 @@ export const stamp = (stanza: Frame, attributes: string): string => {
   if (fromStart < 0) return xml.slice(0, nameEnd) + attributes + xml.slice(nameEnd)
   return xml.slice(0, nameEnd) + attributes + xml.slice(nameEnd, fromStart) + xml.slice(stanza.fromEnd)
 }
+
+/** The octets with one more child, octets, behind the others. */
+export const withChild = ({ xml, empty, name }: Frame, child: string): string => {
+  if (empty) return `${xml.slice(0, xml.lastIndexOf('/'))}>${child}</${name}>`
+  const end = xml.lastIndexOf('</')
+  return xml.slice(0, end) + child + xml.slice(end)
+}

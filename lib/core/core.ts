@@ -56,6 +56,7 @@ export interface Stores {
   readonly members: MemberStore
   readonly blocks: BlockStore
   readonly departures: DepartureStore
+  readonly log: Pick<LogStore, 'acknowledge'>
 }
 
 export interface CoreParts {
@@ -100,8 +101,9 @@ export interface Core {
   idle(ms: number): Promise<void>
 }
 
-export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus, clock, bug, accounts, linger }: CoreParts): Core => {
+export const makeCore = ({ settings, routes: given, domains, jid, node, db, stores, bus, clock, bug, accounts, linger }: CoreParts): Core => {
   const counters = makeCounters()
+  const routes = given.filter((route) => route.isOn?.(settings) ?? true)
   const dispatch = compile(routes)
   const sessions = makeSessions()
   const cache = makeRouteCache(sessions, stores.presence, clock, counters, {
@@ -163,6 +165,10 @@ export const makeCore = ({ settings, routes, domains, jid, node, db, stores, bus
     sessionsOf: (account) => sessions.of(account).all,
     send: async (element: Element) => router.fromServer(frameOf(serialize(element)) as Stanza),
     keep: (routed) => router.keep(routed),
+    release: (session, seqs) => {
+      for (const seq of seqs) acks.add(session.account, seq)
+      return acks.flush()
+    },
   }
   const router = makeRouter({
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, bug,

@@ -1,5 +1,6 @@
 // An entry of the message log as a session gets it: the message, or a copy of what another session got or sent (XEP-0280).
 import type { Jid } from '../base/jid.js'
+import { withChild } from '../base/stanza.js'
 import type { Frame } from '../base/stanza.js'
 import { NS } from '../base/namespaces.js'
 import { attribute } from '../wire/writer.js'
@@ -12,12 +13,6 @@ import type { Session } from './sessions.js'
 /** XEP-0203: says when the message was first handled. Spliced in as the last child. */
 export const withDelay = (frame: Frame, domain: string, at: number): string =>
   withChild(frame, `<delay xmlns='${NS.delay}' from='${domain}' stamp='${new Date(at).toISOString()}'/>`)
-
-const withChild = ({ empty, xml, name }: Frame, child: string): string => {
-  if (empty) return `${xml.slice(0, xml.lastIndexOf('/'))}>${child}</${name}>`
-  const end = xml.lastIndexOf('</')
-  return xml.slice(0, end) + child + xml.slice(end)
-}
 
 /** XEP-0359 §3: how the account's archive names it. `xml` is a whole message that is not empty. */
 export const withStanzaId = (xml: string, account: string, id: LogId): string => {

@@ -97,6 +97,8 @@ export interface Route {
   readonly name: string
   /** 'XEP-0199 2.0.1'; README's table is generated from it. */
   readonly spec: string
+  /** False: with these settings there is no such feature: it announces nothing, answers nothing, joins no step. */
+  readonly isOn?: (settings: Settings) => boolean
   /** What disco#info of the server tells; `accountFeatures` that of an account. */
   readonly features?: readonly string[]
   readonly accountFeatures?: readonly string[]
@@ -143,4 +145,9 @@ export interface Services {
   readonly send: (stanza: Element) => Promise<Ending>
   /** Keep a message until the receiver's next log-in. Throws StanzaError where it cannot be kept. */
   readonly keep: (routed: Routed) => Promise<Ending>
+  /**
+   * Entries of the log that wait for the session's account, and that this session has proved to have (durability.md,
+   * promise 2): they need not wait any more. What does not wait is left alone.
+   */
+  readonly release: (session: Session, seqs: readonly number[]) => Promise<void>
 }

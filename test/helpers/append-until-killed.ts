@@ -6,7 +6,7 @@ import { addAccounts } from '../../lib/store/accounts.js'
 import { openDatabase } from '../../lib/store/db.js'
 import { applySchema } from '../../lib/store/schema.js'
 import type { Credential } from '../../lib/wire/scram-keys.js'
-import { logWriter } from './log.js'
+import { logAppender } from './appender.js'
 
 const [data = '', round = ''] = process.argv.slice(2)
 const JULIET = 'juliet@capulet.example'
@@ -19,7 +19,7 @@ const work = async (): Promise<never> => {
   const db = await openDatabase({ url: null, data, connections: 1 })
   await applySchema(db)
   await addAccounts(db, [{ account: JULIET, credentials: KEYS }])
-  const log = await logWriter(db)
+  const log = await logAppender(db)
   for (let n = 0; ; n++) {
     if (n % 5 === 4) {
       const account = `${round}-${n}@capulet.example`

@@ -29,7 +29,7 @@ export interface MemoryStore {
   readonly log: MemoryLog
   readonly streams: MemoryStreams
   /** Rosters, block lists and departures, by account. */
-  readonly others: Pick<Stores, 'rosters' | 'members' | 'blocks' | 'departures'>
+  readonly others: Pick<Stores, 'rosters' | 'members' | 'blocks' | 'departures' | 'log'>
   readonly contacts: Map<string, Map<string, Contact>>
   readonly departed: Map<string, Departure>
   readonly accounts: Set<string>
@@ -142,6 +142,7 @@ const memoryAccounts = (accounts: readonly string[], contacts: Map<string, Map<s
         return blocked.get(account) ?? []
       },
     },
+    log: { acknowledge: async () => {} },
     departures: {
       save: async (all) => {
         for (const { account, at, presence } of all) departed.set(account, { at, presence })

@@ -6,7 +6,7 @@ import { presenceStore } from '../../lib/store/presence.js'
 import { setPrivate } from '../../lib/store/private-xml.js'
 import type { Credential } from '../../lib/wire/scram-keys.js'
 import { testDatabase } from '../helpers/database.js'
-import { logWriter } from '../helpers/log.js'
+import { logAppender } from '../helpers/appender.js'
 
 const db = await testDatabase(t)
 const keys = (): Credential[] => (['SCRAM-SHA-1', 'SCRAM-SHA-256'] as const).map((mechanism) =>
@@ -91,7 +91,7 @@ const fill = async (account: string): Promise<void> => {
   await addAccounts(db, [{ account, credentials: keys() }])
   await online(account)
   const message = { account, sender: 'romeo@montague.example', xml: '<message/>', at: 0 }
-  await (await logWriter(db)).append([message])
+  await (await logAppender(db)).append([message])
   await setPrivate(db, account, 'urn:x', 'x', '<x xmlns="urn:x"/>', 999)
   await db.query('insert into roster (account, jid) values ($1, $2)', [account, 'romeo@montague.example'])
   await db.query('insert into blocked (account, jid) values ($1, $2)', [account, 'paris@capulet.example'])

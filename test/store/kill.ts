@@ -10,7 +10,7 @@ import t from 'tap'
 import { addAccounts, credentialsOf, listAccounts } from '../../lib/store/accounts.js'
 import { openDatabase } from '../../lib/store/db.js'
 import type { Database } from '../../lib/store/db.js'
-import { logWriter } from '../helpers/log.js'
+import { logAppender } from '../helpers/appender.js'
 import { testFolder } from '../helpers/database.js'
 
 const ROUNDS = 6
@@ -39,7 +39,7 @@ const killedAfter = async (lines: number, ms: number, data: string, round: strin
 }
 
 const messages = async (db: Database): Promise<string[]> =>
-  (await (await logWriter(db)).store.pull(JULIET, 0, 1e6, 1e6)).map((message) => message.xml)
+  (await (await logAppender(db)).store.pull(JULIET, 0, 1e6, 1e6)).map((message) => message.xml)
 
 t.test('nothing that was promised is missing after kill -9, time and again on the same folder', async (t) => {
   const data = await testFolder(t)

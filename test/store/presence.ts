@@ -5,7 +5,7 @@ import type { SessionRow } from '../../lib/core/ports.js'
 import { addAccounts, deleteAccount } from '../../lib/store/accounts.js'
 import { presenceStore, presencesOf } from '../../lib/store/presence.js'
 import { testDatabase } from '../helpers/database.js'
-import { logWriter } from '../helpers/log.js'
+import { logAppender } from '../helpers/appender.js'
 
 const db = await testDatabase(t)
 const store = presenceStore(db)
@@ -126,7 +126,7 @@ t.test('batches that meet in opposite orders wait for each other, none fails', a
   const accounts: string[] = []
   for (let i = 40; i > 0; i--) accounts.push(`order${String(i).padStart(2, '0')}@capulet.example`)
   for (const account of accounts) await addAccounts(db, [{ account, credentials: [] }])
-  const log = await logWriter(db)
+  const log = await logAppender(db)
   await Promise.all(Array.from({ length: 12 }, async (_, i) => {
     const order = i % 2 === 0 ? accounts : accounts.toReversed()
     if (i % 3 === 0) await log.append(order.map((account) => ({ account, sender: 'romeo@montague.example', xml: 'x', at: 1 })))

@@ -1,0 +1,181 @@
+// XEP-0313: Message Archive Management: an account reads its archive, page by page (XEP-0059). The archive is a view of the
+// message log: ids are those of log entries, so an id that was given out with a live message is one here too.
+import { createElement as el } from 'ltx'
+import type { Element } from 'ltx'
+import { StanzaError } from '../lib/base/errors.js'
+import type { Jid } from '../lib/base/jid.js'
+import { addressesIn, archivedCopy } from '../lib/core/archived-copy.js'
+import { archiveForm, archiveRequest, isWhole, MAM } from '../lib/core/archive-query.js'
+import type { ArchiveRequest } from '../lib/core/archive-query.js'
+import { idOf } from '../lib/core/log-id.js'
+import type { LogId } from '../lib/core/log-id.js'
+import { QUEUED } from '../lib/core/ports.js'
+import { pageSet, RSM } from '../lib/core/result-set.js'
+import type { Request, Route, Services } from '../lib/core/route.js'
+import type { Session } from '../lib/core/sessions.js'
+import { noteGiven, takeProved } from '../lib/core/walked-pages.js'
+import { archiveEnds, countArchived, findArchived, findHeads, locate, NO_END, pickArchived, readArchived, seqAt } from '../lib/store/archive.js'
+import type { ArchiveQuery, Found } from '../lib/store/archive.js'
+
+/** How far `at` may fall along the numbers: the clocks of two nodes differ. ms */
+const SKEW = 5000
+/** Entries counted for a request that wants nothing but the count; of more, none is told (XEP-0059 §2.7). */
+const MOST_COUNTED = 10_000
+/** Start tags read at once, and in all, while looking for one resource of a contact. */
+const HEADS = 1000
+const MOST_HEADS = 50_000
+
+const query = async ({ payload, session }: Request, server: Services): Promise<Element> => {
+  if (session === null) throw new StanzaError('service-unavailable')
+  const { settings, jid } = server
+  const request = archiveRequest(payload, jid, settings.archivePageMax)
+  await released(session, request, server)
+  const { whole, paged } = await rangesOf(session, request, server)
+  const max = Math.min(request.page.max ?? settings.archivePage, settings.archivePageMax)
+  if (max === 0) return counted(request, whole, server)
+  const { found, complete } = await find(request, paged, max, server)
+  const page = request.page.before === null ? found : found.toReversed()
+  await send(session, request.flip ? page.toReversed() : page, request.queryId, server)
+  const [first, last] = [page[0], page.at(-1)]
+  if (first === undefined || last === undefined) return fin(complete, { ends: null, count: sameRange(whole, paged) ? 0 : null, index: null, max: null })
+  if (isWhole(request)) noteGiven(session, idOf(last), page.filter((e) => (e.flags & QUEUED) !== 0).map((e) => e.seq))
+  // who has the whole result has counted it
+  const all = complete && sameRange(whole, paged)
+  return fin(complete, {
+    ends: { first: idOf(first), last: idOf(last) }, count: all ? page.length : null, index: all ? 0 : null,
+    max: (request.page.max ?? 0) > max ? max : null,
+  })
+}
+
+/** §4.3.2 */
+const fin = (complete: boolean, page: Parameters<typeof pageSet>[0]): Element => el('fin', { xmlns: MAM, ...(complete ? { complete: 'true' } : {}) }, pageSet(page))
+
+const sameRange = (a: ArchiveQuery, b: ArchiveQuery): boolean => a.after === b.after && a.before === b.before
+
+/** durability.md, promise 2: who asks for what comes after a page that it was given has that page. */
+const released = async (session: Session, request: ArchiveRequest, server: Services): Promise<void> => {
+  const after = request.page.afterEntry ?? request.afterId
+  if (after === null || !isWhole(request)) return
+  const proved = takeProved(session, idOf(after))
+  if (proved.length > 0) await server.release(session, proved)
+}
+
+/** Where to look: for the whole result, and for the page of it. */
+const rangesOf = async ({ account }: Session, request: ArchiveRequest, { db }: Services): Promise<{ readonly whole: ArchiveQuery; readonly paged: ArchiveQuery }> => {
+  const { afterId, beforeId, ids, start, end, page: { afterEntry, beforeEntry } } = request
+  await check(account, [afterId, beforeId, afterEntry, beforeEntry], ids ?? [], { db })
+  // found by bisection with room for clocks that differ; `from` and `until` are exact
+  const from = start === null ? 0 : await seqAt(db, account, start - SKEW)
+  const until = end === null ? NO_END : await seqAt(db, account, end + 1 + SKEW)
+  const whole: ArchiveQuery = {
+    account, peer: request.with?.bare ?? null, from: start ?? 0, until: end ?? NO_END,
+    after: Math.max(from - 1, afterId?.seq ?? 0), before: Math.min(until, beforeId?.seq ?? NO_END),
+  }
+  return { whole, paged: { ...whole, after: Math.max(whole.after, afterEntry?.seq ?? 0), before: Math.min(whole.before, beforeEntry?.seq ?? NO_END) } }
+}
+
+/**
+ * §4.1.3, §4.3.2: an id that is not in the archive is item-not-found. That goes for one whose entry was deleted, too, though
+ * its place is known: the client must learn that there is a gap. An entry that is there but not archived is a place to go
+ * on from all the same: its id was told with the live message, and nothing is missing behind it.
+ */
+const check = async (account: string, places: readonly (LogId | null)[], items: readonly LogId[], { db }: Pick<Services, 'db'>): Promise<void> => {
+  const asked = [...places.filter((id) => id !== null), ...items]
+  if (asked.length === 0) return
+  const there = new Map((await locate(db, account, [...new Set(asked.map((id) => id.seq))])).map((row) => [row.seq, row]))
+  for (const { seq, mark } of asked) if (there.get(seq)?.mark !== mark) throw new StanzaError('item-not-found')
+  for (const { seq } of items) if (there.get(seq)?.archived !== true) throw new StanzaError('item-not-found')
+}
+
+interface Hits {
+  /** From the end on that the page is asked for from. */
+  readonly found: readonly Found[]
+  /** There are no more. */
+  readonly complete: boolean
+}
+
+const hits = (found: readonly Found[], max: number): Hits => ({ found: found.slice(0, max), complete: found.length <= max })
+
+const find = async (request: ArchiveRequest, range: ArchiveQuery, max: number, server: Services): Promise<Hits> => {
+  const order = request.page.before === null ? 'asc' : 'desc'
+  if (request.ids !== null) {
+    const picked = await pickArchived(server.db, range, request.ids.map((id) => id.seq))
+    return hits(order === 'asc' ? picked : picked.toReversed(), max)
+  }
+  if (request.with !== null && request.with.resource !== '') return findResource(request.with, range, order, max, server)
+  return hits(await findArchived(server.db, range, order, max + 1), max)
+}
+
+/** §4.1.1: a full JID matches to or from as it is. Those stand in the stanzas, so the conversation is walked along. */
+const findResource = async ({ bare, full }: Jid, range: ArchiveQuery, order: 'asc' | 'desc', max: number, { db, jid }: Services): Promise<Hits> => {
+  const found: Found[] = []
+  let rest = { ...range, peer: bare }
+  for (let seen = 0; seen < MOST_HEADS; seen += HEADS) {
+    const heads = await findHeads(db, rest, order, HEADS)
+    for (const { head, ...entry } of heads) if (addressesIn(head).some((address) => jid(address)?.full === full)) found.push(entry)
+    const last = heads.at(-1)
+    if (last === undefined || heads.length < HEADS || found.length > max) return hits(found, max)
+    rest = order === 'asc' ? { ...rest, after: last.seq } : { ...rest, before: last.seq }
+  }
+  // a short page can be gone on from; an empty one cannot
+  if (found.length > 0) return { found, complete: false }
+  throw new StanzaError('resource-constraint', `none of ${MOST_HEADS} messages is from or to ${full}; ask with start, end, or the bare address`, { type: 'modify' })
+}
+
+/** §2.7 of XEP-0059: nothing but the count. */
+const counted = async (request: ArchiveRequest, whole: ArchiveQuery, { db }: Services): Promise<Element> => {
+  const { ids, with: other } = request
+  let count: number | null = null
+  if (ids !== null) count = (await pickArchived(db, whole, ids.map((id) => id.seq))).length
+  else if (other === null || other.resource === '') count = await countArchived(db, whole, MOST_COUNTED + 1)
+  return fin(count === 0, { ends: null, count: count === null || count > MOST_COUNTED ? null : count, index: null, max: null })
+}
+
+/** In pieces, each written when the client has taken those before it: neither memory nor its write buffer overflows. */
+const send = async (session: Session, page: readonly Found[], queryId: string, server: Services): Promise<void> => {
+  const { db, settings } = server
+  for (const piece of pieces(page, settings.writeBufferBytes >> 3)) {
+    const entries = new Map((await readArchived(db, session.account, piece.map((e) => e.seq))).map((entry) => [entry.seq, entry]))
+    for (const { seq } of piece) {
+      const entry = entries.get(seq)
+      // deleted in between by retention
+      if (entry === undefined) continue
+      if (!session.outlet.write(archivedCopy(session, queryId, entry, server), false)) return
+    }
+    if (!await session.outlet.flushed()) return
+  }
+}
+
+const pieces = (page: readonly Found[], most: number): readonly (readonly Found[])[] => {
+  const all: Found[][] = []
+  let bytes = most
+  for (const entry of page) {
+    if (bytes + entry.bytes > most) {
+      all.push([])
+      bytes = 0
+    }
+    all.at(-1)?.push(entry)
+    bytes += entry.bytes
+  }
+  return all
+}
+
+/** §5 */
+const metadata = async ({ from }: Request, { db }: Services): Promise<Element> => {
+  const [first, last] = await archiveEnds(db, from.bare)
+  if (first === undefined || last === undefined) return el('metadata', { xmlns: MAM })
+  const end = (name: string, entry: LogId & { readonly at: number }): Element => el(name, { id: idOf(entry), timestamp: new Date(entry.at).toISOString() })
+  return el('metadata', { xmlns: MAM }, end('start', first), end('end', last))
+}
+
+export const archive: Route = {
+  name: 'archive',
+  spec: 'XEP-0313 1.1.3, XEP-0059 1.0',
+  isOn: ({ archive: mode }) => mode !== 'off',
+  accountFeatures: [MAM, `${MAM}#extended`, `${MAM}#groupchat-field`, RSM],
+  iq: [
+    { type: 'get', to: 'account', ns: MAM, name: 'query', answer: () => el('query', { xmlns: MAM }, archiveForm()) },
+    { type: 'set', to: 'account', ns: MAM, name: 'query', answer: query },
+    { type: 'get', to: 'account', ns: MAM, name: 'metadata', answer: metadata },
+  ],
+}
