@@ -91,7 +91,7 @@ create table if not exists queue (
   ranges    int8multirange not null default '{}'
 ) with (fillfactor = 80);
 
--- lib/store/archive.ts: which messages an account wants archived (XEP-0441); without a row: the setting "archive"
+-- lib/store/archive-preference.ts: which messages an account wants archived (XEP-0441); without a row: the setting "archive"
 create table if not exists archive_preference (
   account  text primary key,
   fallback text not null check (fallback in ('always', 'never', 'roster')),

@@ -2,6 +2,7 @@
 // order is the order here.
 import type { Route } from '../lib/core/route.js'
 import { archive } from './archive.js'
+import { archivePreferences } from './archive-preferences.js'
 import { blocking } from './blocking.js'
 import { caps } from './caps.js'
 import { carbons } from './carbons.js'
@@ -27,7 +28,7 @@ export const ROUTES: readonly Route[] = [
   roster, privateXml,
   blocking, // before what changes or copies a stanza
   last, vcard,
-  archive,
+  archive, archivePreferences,
   stanzaId, delay,
   carbons, // behind what refuses or cleans a message: what is copied is what goes out
   clientState,

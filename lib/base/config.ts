@@ -57,6 +57,7 @@ export const GROUPS = {
     archive: row(choice('always', 'roster', 'off'), 'always', 'which messages are archived (XEP-0313), where an account has no preference of its own (XEP-0441)'),
     archive_page: row(int('count', 1, 10_000), 50, 'archived messages sent for a request that names no number'),
     archive_page_max: row(int('count', 1, 10_000), 500, 'archived messages sent for one request at most'),
+    archive_max_preferences: row(int('count', 0, 10_000), 200, 'addresses that one account may name as always or never archived (XEP-0441)'),
     offline_max_messages: row(int('count', 0, 1_000_000), 10_000, 'messages waiting for one account'),
     offline_max_bytes: row(int('bytes', 0, 16 * 1024 * MIB), 50 * MIB, 'their size together'),
     offline_max_per_sender: row(int('count', 1, 1_000_000), 1000, 'of these, by one sender, so that no stranger fills a mailbox'),
