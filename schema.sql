@@ -99,6 +99,22 @@ create table if not exists archive_preference (
   never    text[] not null default '{}'
 );
 
+-- lib/store/archive-words.ts (XEP-0431): which entries hold a word; of accounts that have searched, up to their last search.
+-- A row for each word of a batch of entries, which ends with the entry `upto`.
+create table if not exists archive_search (
+  account     text primary key,
+  upto        bigint not null default 0, -- entries up to this one were read
+  retractions bigint not null default 0  -- raised where an entry has lost its words
+) with (fillfactor = 80);
+create table if not exists archive_word (
+  account text not null,
+  word    text not null,
+  upto    bigint not null,
+  seqs    bigint[] not null,
+  primary key (account, word, upto)
+);
+create index if not exists archive_word_batch on archive_word (account, upto);
+
 -- lib/store/resumption.ts (XEP-0198): streams that can be resumed, and for a while what became of those that cannot any more
 create table if not exists resumption (
   account     text not null,

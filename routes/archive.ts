@@ -3,10 +3,13 @@
 import { createElement as el } from 'ltx'
 import type { Element } from 'ltx'
 import { StanzaError } from '../lib/base/errors.js'
-import type { Jid } from '../lib/base/jid.js'
-import { addressesIn, archivedCopy } from '../lib/core/archived-copy.js'
-import { archiveForm, archiveRequest, isWhole, MAM } from '../lib/core/archive-query.js'
+import { findPage } from '../lib/core/archive-find.js'
+import type { ArchiveQuery, Found } from '../lib/core/archive-find.js'
+import { archiveForm, archiveRequest, FULLTEXT, isWhole, MAM } from '../lib/core/archive-query.js'
 import type { ArchiveRequest } from '../lib/core/archive-query.js'
+import { wordsIn } from '../lib/core/archive-text.js'
+import { archivedCopy } from '../lib/core/archived-copy.js'
+import { upToDate } from '../lib/core/indexing.js'
 import { idOf } from '../lib/core/log-id.js'
 import type { LogId } from '../lib/core/log-id.js'
 import { QUEUED } from '../lib/core/ports.js'
@@ -14,26 +17,24 @@ import { pageSet, RSM } from '../lib/core/result-set.js'
 import type { Request, Route, Services } from '../lib/core/route.js'
 import type { Session } from '../lib/core/sessions.js'
 import { noteGiven, takeProved } from '../lib/core/walked-pages.js'
-import { archiveEnds, countArchived, findArchived, findHeads, locate, NO_END, pickArchived, readArchived, seqAt } from '../lib/store/archive.js'
-import type { ArchiveQuery, Found } from '../lib/store/archive.js'
+import { archiveEnds, archiveSource, countArchived, locate, NO_END, pickArchived, readArchived, seqAt } from '../lib/store/archive.js'
+import { beginSearch, indexNext } from '../lib/store/archive-words.js'
 
 /** How far `at` may fall along the numbers: the clocks of two nodes differ. ms */
 const SKEW = 5000
 /** Entries counted for a request that wants nothing but the count; of more, none is told (XEP-0059 §2.7). */
 const MOST_COUNTED = 10_000
-/** Start tags read at once, and in all, while looking for one resource of a contact. */
-const HEADS = 1000
-const MOST_HEADS = 50_000
 
 const query = async ({ payload, session }: Request, server: Services): Promise<Element> => {
   if (session === null) throw new StanzaError('service-unavailable')
-  const { settings, jid } = server
+  const { db, settings, jid } = server
   const request = archiveRequest(payload, jid, settings.archivePageMax)
   await released(session, request, server)
   const { whole, paged } = await rangesOf(session, request, server)
   const max = Math.min(request.page.max ?? settings.archivePage, settings.archivePageMax)
   if (max === 0) return counted(request, whole, server)
-  const { found, complete } = await find(request, paged, max, server)
+  if (request.words !== null) await indexed(session, server)
+  const { found, complete } = await findPage(archiveSource(db), request, paged, max, jid)
   const page = request.page.before === null ? found : found.toReversed()
   await send(session, request.flip ? page.toReversed() : page, request.queryId, server)
   const [first, last] = [page[0], page.at(-1)]
@@ -87,47 +88,20 @@ const check = async (account: string, places: readonly (LogId | null)[], items: 
   for (const { seq } of items) if (there.get(seq)?.archived !== true) throw new StanzaError('item-not-found')
 }
 
-interface Hits {
-  /** From the end on that the page is asked for from. */
-  readonly found: readonly Found[]
-  /** There are no more. */
-  readonly complete: boolean
-}
-
-const hits = (found: readonly Found[], max: number): Hits => ({ found: found.slice(0, max), complete: found.length <= max })
-
-const find = async (request: ArchiveRequest, range: ArchiveQuery, max: number, server: Services): Promise<Hits> => {
-  const order = request.page.before === null ? 'asc' : 'desc'
-  if (request.ids !== null) {
-    const picked = await pickArchived(server.db, range, request.ids.map((id) => id.seq))
-    return hits(order === 'asc' ? picked : picked.toReversed(), max)
-  }
-  if (request.with !== null && request.with.resource !== '') return findResource(request.with, range, order, max, server)
-  return hits(await findArchived(server.db, range, order, max + 1), max)
-}
-
-/** §4.1.1: a full JID matches to or from as it is. Those stand in the stanzas, so the conversation is walked along. */
-const findResource = async ({ bare, full }: Jid, range: ArchiveQuery, order: 'asc' | 'desc', max: number, { db, jid }: Services): Promise<Hits> => {
-  const found: Found[] = []
-  let rest = { ...range, peer: bare }
-  for (let seen = 0; seen < MOST_HEADS; seen += HEADS) {
-    const heads = await findHeads(db, rest, order, HEADS)
-    for (const { head, ...entry } of heads) if (addressesIn(head).some((address) => jid(address)?.full === full)) found.push(entry)
-    const last = heads.at(-1)
-    if (last === undefined || heads.length < HEADS || found.length > max) return hits(found, max)
-    rest = order === 'asc' ? { ...rest, after: last.seq } : { ...rest, before: last.seq }
-  }
-  // a short page can be gone on from; an empty one cannot
-  if (found.length > 0) return { found, complete: false }
-  throw new StanzaError('resource-constraint', `none of ${MOST_HEADS} messages is from or to ${full}; ask with start, end, or the bare address`, { type: 'modify' })
+/** XEP-0431: an account's words are indexed as far as its searches have come. */
+const indexed = async ({ account }: Session, { db }: Services): Promise<void> => {
+  await beginSearch(db, account)
+  await upToDate(db, account, () => indexNext(db, account, wordsIn))
 }
 
 /** §2.7 of XEP-0059: nothing but the count. */
 const counted = async (request: ArchiveRequest, whole: ArchiveQuery, { db }: Services): Promise<Element> => {
-  const { ids, with: other } = request
+  const { ids, words, with: other } = request
   let count: number | null = null
-  if (ids !== null) count = (await pickArchived(db, whole, ids.map((id) => id.seq))).length
-  else if (other === null || other.resource === '') count = await countArchived(db, whole, MOST_COUNTED + 1)
+  // one resource, or words, would have to be looked for
+  if (words !== null || (other !== null && other.resource !== '')) count = null
+  else if (ids !== null) count = (await pickArchived(db, whole, ids.map((id) => id.seq))).length
+  else count = await countArchived(db, whole, MOST_COUNTED + 1)
   return fin(count === 0, { ends: null, count: count === null || count > MOST_COUNTED ? null : count, index: null, max: null })
 }
 
@@ -170,9 +144,9 @@ const metadata = async ({ from }: Request, { db }: Services): Promise<Element> =
 
 export const archive: Route = {
   name: 'archive',
-  spec: 'XEP-0313 1.1.3, XEP-0059 1.0',
+  spec: 'XEP-0313 1.1.3, XEP-0059 1.0, XEP-0431 0.2.0',
   isOn: ({ archive: mode }) => mode !== 'off',
-  accountFeatures: [MAM, `${MAM}#extended`, `${MAM}#groupchat-field`, RSM],
+  accountFeatures: [MAM, `${MAM}#extended`, `${MAM}#groupchat-field`, RSM, FULLTEXT],
   iq: [
     { type: 'get', to: 'account', ns: MAM, name: 'query', answer: () => el('query', { xmlns: MAM }, archiveForm()) },
     { type: 'set', to: 'account', ns: MAM, name: 'query', answer: query },

@@ -3,12 +3,16 @@ import { createElement as el } from 'ltx'
 import type { Element } from 'ltx'
 import { StanzaError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
+import { wordsOf } from '../base/words.js'
 import { logId } from './log-id.js'
 import type { LogId } from './log-id.js'
 import { pageRequest } from './result-set.js'
 import type { PageRequest } from './result-set.js'
 
 export const MAM = 'urn:xmpp:mam:2'
+/** XEP-0431 */
+export const FULLTEXT = 'urn:xmpp:fulltext:0'
+const SEARCHED = `{${FULLTEXT}}fulltext`
 const FORM = 'jabber:x:data'
 const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 
@@ -21,9 +25,14 @@ export interface ArchiveRequest {
   readonly beforeId: LogId | null
   readonly afterId: LogId | null
   readonly ids: readonly LogId[] | null
+  /** Words, all of which a message must hold (XEP-0431); null: any message will do. */
+  readonly words: readonly string[] | null
   readonly flip: boolean
   readonly page: PageRequest & { readonly afterEntry: LogId | null; readonly beforeEntry: LogId | null }
 }
+
+/** Of a search. */
+const MOST_WORDS = 32
 
 /** §4.1.5: what can be asked for. */
 export const archiveForm = (): Element => el('x', { xmlns: FORM, type: 'form' },
@@ -35,7 +44,8 @@ export const archiveForm = (): Element => el('x', { xmlns: FORM, type: 'form' },
   el('field', { var: 'after-id', type: 'text-single' }),
   // any value may be chosen, and the list of them is not sent
   el('field', { var: 'ids', type: 'list-multi' }, el('validate', { xmlns: VALIDATE, datatype: 'xs:string' }, el('open'))),
-  el('field', { var: 'include-groupchat', type: 'boolean' }))
+  el('field', { var: 'include-groupchat', type: 'boolean' }),
+  el('field', { var: SEARCHED, type: 'text-single' }))
 
 /** Throws StanzaError. @param most ids that may be asked for at once */
 export const archiveRequest = (payload: Element, jid: (text: string) => Jid | null, most: number): ArchiveRequest => {
@@ -48,6 +58,9 @@ export const archiveRequest = (payload: Element, jid: (text: string) => Jid | nu
   if (address !== null && other === null) throw new StanzaError('jid-malformed')
   const ids = fields.get('ids') ?? null
   if (ids !== null && ids.length > most) throw new StanzaError('policy-violation', `more than ${most} ids`)
+  const text = one(SEARCHED)
+  const words = text === null ? null : wordsOf(text)
+  if (words !== null && words.length > MOST_WORDS) throw new StanzaError('policy-violation', `more than ${MOST_WORDS} words`)
   const page = pageRequest(payload)
   return {
     queryId: String(payload.attrs['queryid'] ?? ''),
@@ -57,6 +70,7 @@ export const archiveRequest = (payload: Element, jid: (text: string) => Jid | nu
     beforeId: idFrom(one('before-id')),
     afterId: idFrom(one('after-id')),
     ids: ids === null ? null : ids.map((id) => idFrom(id) as LogId),
+    words,
     flip: payload.getChild('flip-page') !== undefined,
     page: { ...page, afterEntry: idFrom(page.after), beforeEntry: idFrom(page.before || null) },
   }
@@ -64,9 +78,9 @@ export const archiveRequest = (payload: Element, jid: (text: string) => Jid | nu
 
 /** Nothing is left out of the pages of such a query but what the pages leave out (durability.md, promise 2). */
 export const isWhole = (request: ArchiveRequest): boolean =>
-  request.with === null && request.start === null && request.end === null && request.ids === null && request.beforeId === null
+  request.with === null && request.start === null && request.end === null && request.ids === null && request.words === null && request.beforeId === null
 
-const KNOWN = new Set(['FORM_TYPE', 'with', 'start', 'end', 'before-id', 'after-id', 'ids', 'include-groupchat'])
+const KNOWN = new Set(['FORM_TYPE', 'with', 'start', 'end', 'before-id', 'after-id', 'ids', 'include-groupchat', SEARCHED])
 
 /** Values that are not empty, by field. */
 const fieldsOf = (form: Element | undefined): ReadonlyMap<string, readonly string[]> => {

@@ -1,50 +1,19 @@
 // The archive (XEP-0313) as a view of the message log: its entries with the flag ARCHIVED, in the order of their numbers.
 // Every statement is keyed by account and bounded: a page is first found as numbers and sizes, then read in pieces, so that
 // neither a long archive nor long messages cost more than the page that is asked for.
-//
-// `flags & 1 <> 0`, not `= 1`: Postgres takes the first for nearly all rows, as they are, and the second for one in two
-// hundred, and would gather and sort a whole conversation rather than walk along the index until a page is full.
 import { toOctets } from '../base/octets.js'
+import type { ArchiveQuery, ArchiveSource, Found, FoundHead } from '../core/archive-find.js'
 import type { ArchivedEntry } from '../core/archived-copy.js'
 import type { Db } from '../core/ports.js'
-
-/** What is looked for, all of it together. `after` and `before` are numbers of entries, exclusive. */
-export interface ArchiveQuery {
-  readonly account: string
-  readonly after: number
-  readonly before: number
-  /** ms since 1970, inclusive. */
-  readonly from: number
-  readonly until: number
-  /** Bare JID of the other side; null: anybody. */
-  readonly peer: string | null
-}
-
-/** An entry that was found. `bytes`: of its stanza. */
-export interface Found {
-  readonly seq: number
-  readonly mark: number
-  readonly at: number
-  readonly flags: number
-  readonly bytes: number
-}
-
-/** `head`: the start tag of its stanza, octets. */
-export interface FoundHead extends Found {
-  readonly head: string
-}
+import { batchesWith, searchBatches } from './archive-words.js'
+import { HEAD, IN_ARCHIVE } from './archive-rows.js'
 
 /** No number and no time is greater. */
 export const NO_END = Number.MAX_SAFE_INTEGER
 
-/** A message to oneself has two entries, and is in the archive once (XEP-0313 §6.1.1): as received, the way it was delivered. */
-const IN_ARCHIVE = 'flags & 1 <> 0 and (flags & 4 = 0 or peer <> account)'
 const RANGE = `account = $1 and seq > $2 and seq < $3 and at >= $4 and at <= $5 and ${IN_ARCHIVE}`
 const WITH_PEER = `${RANGE} and peer = $6`
 const COLUMNS = 'seq, mark, at, flags, octet_length(xml) as bytes'
-/** In values of attributes '>' may stand as it is. */
-const HEAD = 'substring(xml from $$^<(?:[^\'">]|\'[^\']*\'|"[^"]*")*>$$) as head'
-
 const found = (columns: string, where: string, order: 'asc' | 'desc', limit: string): string =>
   `select ${columns} from log where ${where} order by seq ${order} limit ${limit}`
 
@@ -74,9 +43,9 @@ export const countArchived = async (db: Db, query: ArchiveQuery, most: number): 
   (await db.query<{ n: number }>(COUNT[query.peer === null ? 'all' : 'peer'], [...values(query), most]))[0]?.n ?? 0
 
 /** Of these entries what matches, in order. */
-export const pickArchived = (db: Db, query: ArchiveQuery, seqs: readonly number[]): Promise<Found[]> => db.query<Found>(
-  `select ${COLUMNS} from log where ${RANGE} and ($6::text is null or peer = $6) and seq = any($7) order by seq`,
-  [...values({ ...query, peer: null }), query.peer, seqs])
+export const pickArchived = async (db: Db, query: ArchiveQuery, seqs: readonly number[]): Promise<FoundHead[]> => (await db.query<FoundHead>(
+  `select ${COLUMNS}, ${HEAD} from log where ${RANGE} and ($6::text is null or peer = $6) and seq = any($7) order by seq`,
+  [...values({ ...query, peer: null }), query.peer, seqs])).map((row) => ({ ...row, head: toOctets(row.head) }))
 
 /** Entries by number, in order, archived or not any more; what is gone is left out. */
 export const locate = (db: Db, account: string, seqs: readonly number[]): Promise<{ seq: number; mark: number; archived: boolean }[]> => db.query(`
@@ -111,3 +80,11 @@ export const archiveEnds = (db: Db, account: string): Promise<{ seq: number; mar
   (select seq, mark, at from log where account = $1 and ${IN_ARCHIVE} order by seq limit 1)
   union all
   (select seq, mark, at from log where account = $1 and ${IN_ARCHIVE} order by seq desc limit 1)`, [account])
+
+export const archiveSource = (db: Db): ArchiveSource => ({
+  find: (query, order, limit) => findArchived(db, query, order, limit),
+  heads: (query, order, limit) => findHeads(db, query, order, limit),
+  pick: (query, seqs) => pickArchived(db, query, seqs),
+  batches: (account, word, between, order, limit) => batchesWith(db, account, word, between, order, limit),
+  search: (query, batches, words, order, limit) => searchBatches(db, query, batches, words, order, limit),
+})

@@ -74,6 +74,7 @@ t.test('it is announced by the account, not by the server, and the form tells wh
   const fields = form?.getChildren('field') ?? []
   t.same(fields.slice(0, 8).map((f) => `${f.attrs['var']} ${f.attrs['type']}`), [
     'FORM_TYPE hidden', 'with jid-single', 'start text-single', 'end text-single', 'before-id text-single', 'after-id text-single', 'ids list-multi', 'include-groupchat boolean'])
+  t.equal(fields[8]?.attrs['var'], '{urn:xmpp:fulltext:0}fulltext')
   t.ok(fields[6]?.getChild('validate', 'http://jabber.org/protocol/xdata-validate')?.getChild('open'))
   t.notOk(form?.toString().includes('required'))
 })
@@ -249,6 +250,36 @@ t.test('metadata: first and last entry, nothing of an empty archive', async (t) 
   const ids = await writer.sayMany(J, R, 3, Date.parse('2026-01-01T00:00:00Z'))
   t.same((await metadata()).map((e) => [e.name, e.attrs['id'], e.attrs['timestamp']]), [
     ['start', ids[0], '2026-01-01T00:00:00.000Z'], ['end', ids[2], '2026-01-01T00:00:00.002Z']])
+})
+
+t.test('XEP-0431: search by words, with pages and other filters', async (t) => {
+  const { server, romeo, writer } = await fresh()
+  const FULLTEXT = '{urn:xmpp:fulltext:0}fulltext'
+  await writer.say(`${J}/balcony`, R, 'O Romeo, Romeo! wherefore art thou Romeo?')
+  await writer.say(`${R}/orchard`, J, 'Shall I hear more?')
+  await writer.say(`${J}/tomb`, R, 'What\'s in a name? That which we call a rose')
+  await writer.say('mercutio@localhost', R, 'Romeo! humours! madman! passion! lover!')
+  await writer.say(J, R, 'romeo, doff thy name')
+  const found = async (words: string, fields: Fields = {}, set = '<max>5</max>'): Promise<readonly string[]> =>
+    (await ask(romeo, { fields: { [FULLTEXT]: words, ...fields }, set })).bodies.map((b) => b.slice(0, 8))
+  t.same(await found('ROMÉO'), ['O Romeo,', 'Romeo! h', 'romeo, d'])
+  t.same(await found('romeo', {}, '<max>1</max><before/>'), ['romeo, d'])
+  const first = await ask(romeo, { fields: { [FULLTEXT]: 'romeo' }, set: '<max>2</max>' })
+  t.same([first.complete, text(first.set, 'count')], [false, null])
+  t.same(await found('romeo', {}, `<max>2</max><after>${first.ids[1]}</after>`), ['romeo, d'])
+  t.same(await found('romeo', {}, `<max>2</max><before>${first.ids[1]}</before>`), ['O Romeo,'])
+  t.same(await found('name romeo'), ['romeo, d'], 'all of the words')
+  t.same(await found('romeo', { with: J }), ['O Romeo,', 'romeo, d'])
+  t.same(await found('romeo', { with: `${J}/balcony` }), ['O Romeo,'])
+  t.same(await found('romeo', { ids: [first.ids[1] as string] }), ['Romeo! h'])
+  t.same([await found('rome'), await found('!?'), await found('capulet')], [[], [], []])
+  await writer.say(J, R, 'Romeo again')
+  t.same(await found('again romeo'), ['Romeo ag'], 'what came since the last search')
+  t.equal((await ask(romeo, { fields: { [FULLTEXT]: Array.from({ length: 33 }, (_, i) => `w${i}`).join(' ') } })).outcome, 'policy-violation')
+  t.equal(text((await ask(romeo, { fields: { [FULLTEXT]: 'romeo' }, set: '<max>0</max>' })).set, 'count'), null)
+  t.ok(String(await romeo.iq('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", R)).includes('urn:xmpp:fulltext:0'))
+  const juliet = await server.login('juliet')
+  t.same((await ask(juliet, { fields: { [FULLTEXT]: 'romeo' } })).bodies.length, 3, 'in one\'s own archive')
 })
 
 t.test('with the archive off it is not there: not announced, service-unavailable', async (t) => {

@@ -1,8 +1,8 @@
 // The archive's statements: what they find, and that a long log costs no more than a short one.
 import t from 'tap'
+import type { ArchiveQuery } from '../../lib/core/archive-find.js'
 import { addAccounts } from '../../lib/store/accounts.js'
 import { archiveEnds, countArchived, findArchived, findHeads, locate, NO_END, pickArchived, readArchived, seqAt } from '../../lib/store/archive.js'
-import type { ArchiveQuery } from '../../lib/store/archive.js'
 import { ENGINE, testDatabase } from '../helpers/database.js'
 import { logWriter } from '../helpers/log.js'
 import { plansOf, recording } from '../helpers/plans.js'
