@@ -16,6 +16,7 @@ import { offline } from './offline.js'
 import { ping } from './ping.js'
 import { privateXml } from './private.js'
 import { registration } from './register.js'
+import { retraction } from './retraction.js'
 import { roster } from './roster.js'
 import { session } from './session.js'
 import { stanzaId } from './stanza-id.js'
@@ -32,5 +33,6 @@ export const ROUTES: readonly Route[] = [
   stanzaId, delay,
   carbons, // behind what refuses or cleans a message: what is copied is what goes out
   clientState,
+  retraction, // before what ends the walk of a message that nobody is there for
   hints, offline, // hints first: what must not be stored never reaches the store
 ]
