@@ -115,6 +115,14 @@ create table if not exists archive_word (
 );
 create index if not exists archive_word_batch on archive_word (account, upto);
 
+-- lib/store/retention.ts (D19): when an account's log was swept last, and up to where nothing is left that is neither archived
+-- nor waiting
+create table if not exists retention (
+  account text primary key,
+  at      bigint not null,
+  swept   bigint not null default 0
+) with (fillfactor = 80);
+
 -- lib/store/resumption.ts (XEP-0198): streams that can be resumed, and for a while what became of those that cannot any more
 create table if not exists resumption (
   account     text not null,

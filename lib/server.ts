@@ -13,6 +13,7 @@ import { VERSION } from './base/version.js'
 import { makeCore } from './core/core.js'
 import type { Counters } from './core/counters.js'
 import type { Bus, Clock } from './core/ports.js'
+import { startRetention } from './core/retention.js'
 import type { Route } from './core/route.js'
 import type { Sessions } from './core/sessions.js'
 import type { Guest, Host, Tap } from './net/host.js'
@@ -31,6 +32,7 @@ import { memberStore } from './store/members.js'
 import { RENEW, registerNode, renew, signOff } from './store/node.js'
 import { resumptionStore } from './store/resumption.js'
 import { presenceStore } from './store/presence.js'
+import { retentionStore } from './store/retention.js'
 import { rosterStore } from './store/roster.js'
 import { applySchema } from './store/schema.js'
 import { secret } from './store/secret.js'
@@ -195,6 +197,15 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   }, TICK)
   undo.push(() => Promise.resolve(clearInterval(ticker)))
 
+  const retention = startRetention({
+    store: retentionStore(db, node.id), settings, clock,
+    // no session reads the log yet, and nothing waits in it
+    keep: () => Infinity,
+    bounce: () => Promise.reject(new Error('nothing waits in the log')),
+    report: (err, account) => log.error({ err, account }, 'an account could not be swept'),
+  })
+  undo.push(() => retention.stop())
+
   const metrics = makeMetrics(counters, {
     sessions: () => sessions.size, connections: () => gate.connections, unauthenticated: () => gate.unauthenticated, routes: () => cache.size,
   })
@@ -263,6 +274,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       for (const connection of connections) connection.drop()
       clearInterval(ticker)
       clearInterval(lease)
+      await retention.stop()
       await core.idle(settings.stopTimeout * 1000)
       await resumption.fold().catch((err: unknown) => log.warn({ err }, 'resumable sessions were not written; they are as the journal has them'))
       // without its database a server must be able to stop too; then its sessions are removed at the next start

@@ -56,7 +56,6 @@ export interface Stores {
   readonly members: MemberStore
   readonly blocks: BlockStore
   readonly departures: DepartureStore
-  readonly log: Pick<LogStore, 'acknowledge'>
 }
 
 export interface CoreParts {

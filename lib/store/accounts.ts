@@ -60,7 +60,7 @@ export const deleteAccount = (db: Db, account: string): Promise<boolean> => db.t
   if (row === undefined) return false
   await tx.query('delete from credential where account = $1', [account])
   await tx.query('delete from presence where account = $1', [account])
-  for (const table of ['log', 'queue', 'archive_preference', 'archive_search', 'archive_word', 'resumption']) await tx.query(`delete from ${table} where account = $1`, [account])
+  for (const table of ['log', 'queue', 'archive_preference', 'archive_search', 'archive_word', 'retention', 'resumption']) await tx.query(`delete from ${table} where account = $1`, [account])
   await tx.query('delete from roster where account = $1', [account])
   // what others have granted it in advance, or have yet to answer, is not for who takes its name (RFC 6121 §3.4)
   await tx.query('update roster set approved = false, request = null where jid = $1 and (approved or request is not null)', [account])

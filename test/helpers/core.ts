@@ -142,7 +142,6 @@ const memoryAccounts = (accounts: readonly string[], contacts: Map<string, Map<s
         return blocked.get(account) ?? []
       },
     },
-    log: { acknowledge: async () => {} },
     departures: {
       save: async (all) => {
         for (const { account, at, presence } of all) departed.set(account, { at, presence })

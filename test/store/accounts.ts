@@ -2,8 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { accountStore, addAccounts, credentialsOf, deleteAccount, listAccounts, setCredentials } from '../../lib/store/accounts.js'
+import { setPreference } from '../../lib/store/archive-preference.js'
+import { beginSearch, indexNext } from '../../lib/store/archive-words.js'
 import { presenceStore } from '../../lib/store/presence.js'
 import { setPrivate } from '../../lib/store/private-xml.js'
+import { retentionStore } from '../../lib/store/retention.js'
 import type { Credential } from '../../lib/wire/scram-keys.js'
 import { testDatabase } from '../helpers/database.js'
 import { logAppender } from '../helpers/appender.js'
@@ -97,11 +100,19 @@ const fill = async (account: string): Promise<void> => {
   await db.query('insert into blocked (account, jid) values ($1, $2)', [account, 'paris@capulet.example'])
   await db.query("insert into vcard (account, xml, photo) values ($1, '<vCard/>', '')", [account])
   await db.query('insert into departure (account, at) values ($1, 1)', [account])
+  await db.query("insert into log (account, seq, mark, at, peer, flags, xml) values ($1, 1, 1, 1, 'x@y', 3, '<message><body>word</body></message>')", [account])
+  await db.query('insert into queue (account) values ($1)', [account])
+  await db.query("insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts) values ($1, 's', 'r', 1, 'n', 1, 60)", [account])
+  await setPreference(db, account, { fallback: 'roster', always: [], never: [] })
+  await beginSearch(db, account)
+  await indexNext(db, account, () => ['word'])
+  await retentionStore(db, 'n').claim(account, 2, 1)
 }
 
 const rowsOf = async (account: string): Promise<Record<string, number>> => {
   const tables = await db.query<{ name: string }>(`
-    select table_name as name from information_schema.columns where table_schema = current_schema() and column_name = 'account' order by 1`)
+    select table_name as name from information_schema.columns where table_schema = current_schema() and column_name = 'account'
+      and table_name !~ '^log_[0-9]$' order by 1`) // partitions
   const counts: Record<string, number> = {}
   for (const { name } of tables) {
     const [row] = await db.query<{ n: number }>(`select count(*) as n from ${name} where account = $1`, [account])
