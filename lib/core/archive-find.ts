@@ -106,12 +106,13 @@ const findResource = async (source: ArchiveSource, { bare, full }: Jid, range: A
 }
 
 /** Led by the longest word, which is the rarest as a rule; the others need only look where that one is. */
-const findWords = async (source: ArchiveSource, { words, ids }: ArchiveRequest, range: ArchiveQuery, order: Order, max: number, fits: (entry: FoundHead) => boolean): Promise<Hits> => {
+const findWords = async (source: ArchiveSource, { words, ids, with: other }: ArchiveRequest, range: ArchiveQuery, order: Order, max: number, fits: (entry: FoundHead) => boolean): Promise<Hits> => {
   const [leading] = [...words ?? []].sort((a, b) => b.length - a.length)
   // nothing of what was typed is a word
   if (words === null || leading === undefined) return { found: [], complete: true }
   const wanted = ids === null ? null : new Set(ids.map((id) => id.seq))
-  const atOnce = Math.max(HEADS, max + 1)
+  // all that is found is on the page, or must be looked through
+  const atOnce = wanted === null && (other === null || other.resource === '') ? max + 1 : Math.max(HEADS, max + 1)
   const found: Found[] = []
   let above = range.after
   let below = Number.MAX_SAFE_INTEGER

@@ -28,8 +28,6 @@ export interface RetentionStore {
   }>
   /** The lowest number from which on all entries are at or after a time. */
   seqAt(account: string, at: number): Promise<number>
-  /** The number of the newest entry but n; 0: there are not so many. */
-  beyond(account: string, n: number): Promise<number>
   /** Entries that wait, up to this number and before this time. */
   expired(account: string, upTo: number, before: number, limit: number): Promise<readonly LogEntry[]>
   acknowledge(account: string, seqs: readonly number[]): Promise<void>
@@ -92,7 +90,8 @@ export const sweepAccount = async ({ store, settings, clock, keep, bounce, pause
 
   let old = 0
   if (settings.archiveMaxAge > 0) old = await store.seqAt(account, now - settings.archiveMaxAge * 1000 - SKEW) - 1
-  if (settings.archiveMaxMessages > 0 && last - first >= settings.archiveMaxMessages) old = Math.max(old, await store.beyond(account, settings.archiveMaxMessages))
+  // by its number, which counts the account's messages: to count those that are left would be to read them
+  if (settings.archiveMaxMessages > 0) old = Math.max(old, last - settings.archiveMaxMessages)
   const removed = await inBatches((after) => store.remove(account, after, Math.min(old, upTo), BATCH), first - 1, pause)
   if (removed >= first) while (await store.dropWords(account, removed + 1)) if (!await pause(BETWEEN_BATCHES)) return
 

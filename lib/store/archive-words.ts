@@ -61,14 +61,17 @@ const batches = { asc: BATCHES('asc'), desc: BATCHES('desc') } as const
 export const batchesWith = async (db: Db, account: string, word: string, { above, below, before }: BatchRange, order: Order, limit: number): Promise<number[]> =>
   (await db.query<{ upto: number }>(batches[order], [account, word, above, below, before, limit])).map((row) => row.upto)
 
+// `limit 1` says that entries are looked up one by one, whatever Postgres thinks of how many there are
 const SEARCH = (order: Order): string => `
-  select l.seq, l.mark, l.at, l.flags, octet_length(l.xml) as bytes, ${HEAD.replace('xml', 'l.xml')}
+  select l.seq, l.mark, l.at, l.flags, l.bytes, l.head
   from unnest($6::bigint[]) b (upto)
   cross join lateral (
     select s.seq from archive_word w cross join unnest(w.seqs) s (seq)
     where w.account = $1 and w.word = any($7::text[]) and w.upto = b.upto and s.seq > $2 and s.seq < $3
-    group by s.seq having count(*) = cardinality($7::text[]) order by s.seq ${order} limit $9) m
-  join (select * from log where account = $1 and at >= $4 and at <= $5 and ($8::text is null or peer = $8) and ${IN_ARCHIVE}) l on l.seq = m.seq
+    group by s.seq having count(*) = cardinality($7::text[])) m
+  cross join lateral (
+    select seq, mark, at, flags, octet_length(xml) as bytes, ${HEAD} from log
+    where account = $1 and seq = m.seq and at >= $4 and at <= $5 and ($8::text is null or peer = $8) and ${IN_ARCHIVE} limit 1) l
   order by l.seq ${order} limit $9`
 const search = { asc: SEARCH('asc'), desc: SEARCH('desc') } as const
 

@@ -44,7 +44,9 @@ export const countArchived = async (db: Db, query: ArchiveQuery, most: number): 
 
 /** Of these entries what matches, in order. */
 export const pickArchived = async (db: Db, query: ArchiveQuery, seqs: readonly number[]): Promise<FoundHead[]> => (await db.query<FoundHead>(
-  `select ${COLUMNS}, ${HEAD} from log where ${RANGE} and ($6::text is null or peer = $6) and seq = any($7) order by seq`,
+  // first those entries, or Postgres may walk along all that the range has
+  `select ${COLUMNS}, ${HEAD} from (select * from log where account = $1 and seq = any($7) offset 0) log
+   where ${RANGE} and ($6::text is null or peer = $6) order by seq`,
   [...values({ ...query, peer: null }), query.peer, seqs])).map((row) => ({ ...row, head: toOctets(row.head) }))
 
 /** Entries by number, in order, archived or not any more; what is gone is left out. */

@@ -50,8 +50,6 @@ export const retentionStore = (db: Db, node: string): RetentionStore => ({
       exists (select from resumption where account = $1 and ended is null and unacked <> '')
         or exists (select from presence where account = $1 and node <> $2) as busy`, [account, node]))[0] as Awaited<ReturnType<RetentionStore['bounds']>>,
   seqAt: (account, at) => seqAt(db, account, Math.round(at)),
-  beyond: async (account, n) => (await db.query<{ seq: number }>(
-    'select seq from log where account = $1 order by seq desc offset $2 limit 1', [account, n]))[0]?.seq ?? 0,
   expired: (account, upTo, before, limit) => expired(db, account, upTo, Math.round(before), limit),
   acknowledge: (account, seqs) => acknowledge(db, new Map([[account, seqs]])),
   remove: (account, after, upTo, limit) => remove(db, account, after, upTo, limit),

@@ -17,7 +17,7 @@ const storeOf = (accounts: readonly string[], claim: (account: string) => Promis
   const unused = (): Promise<never> => Promise.reject(new Error('not for an account that is not ours'))
   return {
     accounts: (after) => Promise.resolve(accounts.filter((a) => a > after)), claim,
-    bounds: unused, seqAt: unused, beyond: unused, expired: unused, acknowledge: unused, remove: unused, tidy: unused, noteTidied: unused, dropWords: unused,
+    bounds: unused, seqAt: unused, expired: unused, acknowledge: unused, remove: unused, tidy: unused, noteTidied: unused, dropWords: unused,
   }
 }
 
