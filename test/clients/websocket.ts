@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { logWriter } from '../helpers/log.js'
 import { testServer } from '../helpers/server.js'
 import type { TestServer } from '../helpers/server.js'
 
@@ -16,6 +17,15 @@ interface StanzaAgent {
   sendPresence(): void
   sendMessage(message: { to: string; body: string; type?: string }): void
   ping(jid: string): Promise<unknown>
+  searchHistory(options: object): Promise<History>
+  getHistoryPreferences(): Promise<object>
+  setHistoryPreferences(preferences: object): Promise<unknown>
+}
+
+interface History {
+  readonly complete?: boolean
+  readonly paging?: { readonly last?: string }
+  readonly results?: readonly { readonly item: { readonly message?: { readonly body?: string }; readonly delay?: { readonly timestamp: Date } } }[]
 }
 
 const url = (server: TestServer): string => `ws://127.0.0.1:${server.http}/xmpp-websocket`
@@ -109,4 +119,26 @@ t.test('strophe.js logs in over WebSocket and writes, online and offline', async
   await two
   t.same(bodies, ['stored', 'live'])
   connection.disconnect('done')
+})
+
+t.test('stanza pages through its archive, searches it, and sets its preferences', async (t) => {
+  const server = await testServer(t)
+  const writer = await logWriter(server.db)
+  await writer.sayMany('juliet@localhost', 'romeo@localhost', 5, Date.parse('2026-01-01T00:00:00Z'))
+  await writer.say('romeo@localhost/old', 'juliet@localhost', 'by yonder blessed moon ☾')
+  const romeo = await stanzaClient(server, 'romeo')
+  const bodies = ({ results = [] }: History): (string | undefined)[] => results.map((r) => r.item.message?.body)
+  const first = await romeo.searchHistory({ paging: { max: 2 } })
+  t.same([bodies(first), first.complete], [['1', '2'], undefined])
+  t.equal(first.results?.[0]?.item.delay?.timestamp.toISOString(), '2026-01-01T00:00:00.000Z')
+  const next = await romeo.searchHistory({ paging: { max: 2, after: first.paging?.last as string } })
+  t.same(bodies(next), ['3', '4'])
+  const last = await romeo.searchHistory({ with: 'juliet@localhost', paging: { max: 2, before: '' } })
+  t.same([bodies(last), last.complete], [['5', 'by yonder blessed moon ☾'], undefined])
+  t.same(bodies(await romeo.searchHistory({ with: 'juliet@localhost', start: new Date('2026-01-01T00:00:00.003Z'), end: new Date('2026-01-01T00:00:01Z') })), ['4', '5'])
+  t.same(bodies(await romeo.searchHistory({ form: { fields: [{ name: '{urn:xmpp:fulltext:0}fulltext', value: 'Moon blessed' }] } })), ['by yonder blessed moon ☾'])
+  t.match(await romeo.getHistoryPreferences(), { default: 'always' })
+  await romeo.setHistoryPreferences({ default: 'roster', always: ['juliet@localhost'], never: ['tybalt@localhost'] })
+  t.match(await romeo.getHistoryPreferences(), { default: 'roster', always: ['juliet@localhost'], never: ['tybalt@localhost'] })
+  romeo.disconnect()
 })
