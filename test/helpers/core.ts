@@ -29,7 +29,7 @@ export interface MemoryStore {
   readonly log: MemoryLog
   readonly streams: MemoryStreams
   /** Rosters, block lists and departures, by account. */
-  readonly others: Pick<Stores, 'rosters' | 'members' | 'blocks' | 'departures' | 'log'>
+  readonly others: Pick<Stores, 'rosters' | 'members' | 'blocks' | 'departures'>
   readonly contacts: Map<string, Map<string, Contact>>
   readonly departed: Map<string, Departure>
   readonly accounts: Set<string>
