@@ -199,9 +199,8 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
 
   const retention = startRetention({
     store: retentionStore(db, node.id), settings, clock,
-    // no session reads the log yet, and nothing waits in it
-    keep: () => Infinity,
-    bounce: () => Promise.reject(new Error('nothing waits in the log')),
+    keep: (account) => sessions.of(account).all.reduce((least, s) => Math.min(least, s.position), Infinity),
+    bounce: core.bounce,
     report: (err, account) => log.error({ err, account }, 'an account could not be swept'),
   })
   undo.push(() => retention.stop())

@@ -30,7 +30,7 @@ import { makeResumption } from './resumption.js'
 import type { Resumption } from './resumption.js'
 import { makeMembers } from './members.js'
 import type { Members } from './members.js'
-import type { BlockStore, Bus, Clock, Db, DepartureStore, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore } from './ports.js'
+import type { BlockStore, Bus, Clock, Db, DepartureStore, LogEntry, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore } from './ports.js'
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -92,6 +92,8 @@ export interface Core {
   readonly acks: Acknowledgements
   readonly resumption: Resumption
   readonly resends: Resends
+  /** Tell its sender that this entry of the account was not delivered. */
+  bounce(account: string, entry: LogEntry): Promise<void>
   /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so. A promise where its contacts hear of it only later */
   sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** Call about once a second. */
@@ -216,6 +218,12 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     }
   }
 
+  /** D19: an entry that waited too long. Its sender is told, where it still can be. */
+  const bounce = async (account: string, entry: LogEntry): Promise<void> => {
+    const frame = frameOf(entry.xml)
+    if (frame.from !== '') await router.fromServer(frameOf(errorOf({ ...frame, to: frame.to === '' ? account : frame.to }, frame.from, new StanzaError('recipient-unavailable', 'nobody came for it in time'))) as Stanza)
+  }
+
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, report, sessionOver, unclean: resends.unclean, logStore: stores.log, store: stores.resumption,
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
@@ -242,7 +250,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     },
   })
   return {
-    log, feed, acks, resumption, resends, sessionOver,
+    log, feed, acks, resumption, resends, sessionOver, bounce,
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {
       feed.tick()
