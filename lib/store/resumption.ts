@@ -52,7 +52,9 @@ export const resumptionStore = (db: Db, node: { readonly id: string; readonly ep
   return {
     fold,
     save: async (r) => {
+      // the session's row has the same incarnation: what it is written with is compared (D10)
       await db.query(`
+        with taken as (update presence set incarnation = $4 where account = $1 and session_id = $2)
         insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, h, outbound, position, unacked, requests, details, folded, detached)
         select account, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from account where account = $1 and deleted is null
         on conflict (account, session_id) do update set incarnation = excluded.incarnation, node = excluded.node, epoch = excluded.epoch, h = excluded.h,
@@ -88,7 +90,7 @@ export const resumptionStore = (db: Db, node: { readonly id: string; readonly ep
     restore: async () => {
       // sessions of earlier lives: the node has taken their rows over (lib/store/node.ts)
       const rows = await db.query<Row>(`
-        select p.account, p.session_id as "sessionId", p.resource, p.incarnation, p.priority, p.presence,
+        select p.account, p.session_id as "sessionId", p.resource, coalesce(r.incarnation, p.incarnation) as incarnation, p.priority, p.presence,
           r.lasts, r.h, r.outbound, r.position, r.unacked, r.requests, r.details, r.folded, r.detached
         from presence p left join resumption r on r.account = p.account and r.session_id = p.session_id and r.ended is null
         where p.node = $1 and p.epoch = $2 order by p.account`, [node.id, node.epoch])
