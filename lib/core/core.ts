@@ -211,7 +211,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     for (const { from, to, id } of session.asked?.values() ?? []) {
       back(frameOf(`<iq type='get'${attribute('id', id)}${attribute('from', from)}${attribute('to', to)}/>`), 'recipient-unavailable')
     }
-    const lost = [...session.stream?.lost ?? [], ...session.deferred?.take().map((k) => k.octets) ?? []]
+    const lost = [...session.stream?.lost ?? [], ...session.deferred?.take(Infinity).map((k) => k.octets) ?? []]
     for (const octets of lost) {
       const frame = frameOf(octets)
       if (frame.kind === 'message' && frame.from !== '' && (frame.type === 'chat' || frame.type === 'normal' || frame.type === '') && octets.includes('<body')) back(frame, 'recipient-unavailable')

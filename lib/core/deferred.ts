@@ -8,19 +8,23 @@ import type { Deferral, Session } from './sessions.js'
 interface Kept {
   readonly octets: string
   readonly declared: boolean
+  /** It came behind this entry of the account's log. */
+  readonly after: number
 }
 
 /** Also the outlet of a session that has no connection. */
 export class Deferred implements Deferral {
   private readonly most: number
+  private readonly member: { readonly seq: number }
   private readonly kept = new Map<string, Kept>()
   private bytes = 0
   private others = 0
   /** Presence was left out. */
   lossy = false
 
-  constructor(most: number) {
+  constructor(most: number, member: { readonly seq: number }) {
     this.most = most
+    this.member = member
   }
 
   write(octets: string, declared: boolean): boolean {
@@ -35,16 +39,20 @@ export class Deferred implements Deferral {
       return octets.startsWith('<presence')
     }
     this.bytes += octets.length
-    this.kept.set(key, { octets: ownCopy(octets), declared })
+    this.kept.set(key, { octets: ownCopy(octets), declared, after: this.member.seq })
     return true
   }
 
-  /** Oldest first; then it is empty. */
-  take(): readonly Kept[] {
-    const all = [...this.kept.values()]
-    this.kept.clear()
-    this.bytes = 0
-    return all
+  take(upTo: number): readonly Kept[] {
+    const taken: Kept[] = []
+    // in the order they came, which is that of the entries that they came behind
+    for (const [key, one] of this.kept) {
+      if (one.after > upTo) break
+      this.kept.delete(key)
+      this.bytes -= one.octets.length
+      taken.push(one)
+    }
+    return taken
   }
 
   get isEmpty(): boolean {
@@ -74,17 +82,17 @@ const presenceKey = (octets: string): string => {
 /** Octets that may wait for one session. */
 const MOST = 1024 ** 2
 
-export const makeDeferred = (): Deferred => new Deferred(MOST)
-export const deferredOf = (session: Session): Deferral => (session.deferred ??= makeDeferred())
+export const makeDeferred = (member: { readonly seq: number }): Deferral => new Deferred(MOST, member)
+export const deferredOf = (session: Session): Deferral => (session.deferred ??= makeDeferred(session.member))
 
 /** A stanza of somebody else's that is not of the log: to the session, or behind what it has yet to read. */
 export const post = (session: Session, octets: string, declared: boolean): boolean =>
   (session.behind ? deferredOf(session).write(octets, declared) : session.outlet.write(octets, declared))
 
-/** The session has caught up: what waited for that goes out. */
-export const undefer = (session: Session): void => {
+/** The session has read the log up to this entry: what came behind it goes out. */
+export const undefer = (session: Session, upTo: number): void => {
   const { deferred } = session
   if (deferred === null || session.outlet === deferred) return
-  for (const { octets, declared } of deferred.take()) if (!session.outlet.write(octets, declared)) break
-  if (!deferred.lossy) session.deferred = null
+  for (const { octets, declared } of deferred.take(upTo)) if (!session.outlet.write(octets, declared)) return
+  if (deferred.isEmpty && !deferred.lossy) session.deferred = null
 }

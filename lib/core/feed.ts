@@ -86,10 +86,22 @@ export const makeFeed = (parts: FeedParts): Feed => {
     return session.receipts.give(octets, declared, given)
   }
 
+  const seen = (all: readonly Session[], { seq }: LoggedEntry): void => {
+    const { member } = all[0] as Session
+    if (seq > member.seq) member.seq = seq
+  }
+
   /** True: the entry is this session's next, and it has room. */
   const follows = (session: Session, seq: number): boolean => {
-    if (session.behind || session.position + 1 !== seq) {
-      if (seq > session.position) session.missed = true
+    if (seq <= session.position) return false
+    if (session.behind) {
+      session.missed = true
+      return false
+    }
+    if (session.position + 1 !== seq) {
+      // D6: on a gap the log is read
+      session.behind = session.missed = true
+      void start(session, false, null)
       return false
     }
     if (session.receipts !== null && session.receipts.octets > window) {
@@ -110,6 +122,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
   const received = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): number => {
     const { all } = sessions.of(to.bare)
     if (all.length === 0) return 0
+    seen(all, entry)
     const originals = receivers(to)
     const octets = (entry.flags & ARCHIVED) === 0 ? xml : withStanzaId(xml, to.bare, entry)
     const { nameEnd, declared, type } = stanza
@@ -128,6 +141,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
 
   const sent = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): void => {
     const { all } = sessions.of(from.bare)
+    if (all.length === 0) return
+    seen(all, entry)
     let octets = ''
     for (let i = 0; i < all.length; i++) {
       const session = all[i] as Session
@@ -208,6 +223,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (!isHere(session)) return
       for (const entry of entries) {
         if (entry.seq <= session.position) continue
+        undefer(session, entry.seq - 1)
         // D6: a hole found when reading is final
         session.position = entry.seq
         if (!hand(session, entry, false)) return
@@ -216,7 +232,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       else if (!session.missed && !state.pull) {
         session.behind = false
         for (const live of state.live) live()
-        undefer(session)
+        undefer(session, Infinity)
         return
       }
     }
@@ -281,14 +297,18 @@ export const makeFeed = (parts: FeedParts): Feed => {
   return {
     received,
     sent,
-    passed: (account, { seq }) => {
-      for (const session of sessions.of(account).all) follows(session, seq)
+    passed: (account, entry) => {
+      const { all } = sessions.of(account)
+      if (all.length === 0) return
+      seen(all, entry)
+      for (const session of all) follows(session, entry.seq)
     },
     bound: (session, position) => {
       session.position = position
+      session.member.seq = Math.max(session.member.seq, position)
       session.behind = session.missed
       if (session.missed) void start(session, false, null)
-      else undefer(session)
+      else undefer(session, Infinity)
     },
     again: (session, entry, form) => {
       if (entry === undefined) return

@@ -18,6 +18,8 @@ export interface Member {
   blocks: Blocklist | null
   /** How many of its sessions here want copies of messages (XEP-0280). */
   copies: number
+  /** Number of the last entry of its log that is known here. */
+  seq: number
   /** SHA-1 of its avatar in hexadecimal (XEP-0153); '' where it has none. */
   photo: string
 }
@@ -45,6 +47,7 @@ export const makeMember = (account: string, { to, from, requests, blocked, photo
   requests: requests.size === 0 ? NO_REQUESTS : requests,
   blocks: makeBlocklist(blocked),
   copies: 0,
+  seq: 0,
   photo,
 })
 

@@ -138,7 +138,7 @@ export interface LogStore {
    * Throws AwayError where it is not known whether it happened; any other error says that it did not.
    */
   commit(batch: Batch): Promise<readonly Logged[]>
-  /** Of a batch whose outcome is not known: null: it did not happen and never will (D3); otherwise what it has made. */
+  /** Of a batch whose outcome is not known: null: it has written nothing and never will (D3); otherwise what it has made. */
   decide(batch: Batch): Promise<readonly Logged[] | null>
   /** What waits, by account. Accounts for which nothing waits may be absent. */
   waiting(accounts: readonly string[]): Promise<ReadonlyMap<string, Waiting>>
@@ -173,6 +173,8 @@ export interface StreamRow extends StreamState {
 /** A session of an earlier life of this node. */
 export interface LeftSession {
   readonly row: SessionRow
+  /** Number of the last entry of its account's log. */
+  readonly last: number
   /** null: it cannot be resumed. */
   readonly stream: StreamRow | null
 }
@@ -186,6 +188,8 @@ export interface ResumptionStore {
   trim(n: number): Promise<void>
   /** These streams are over. `h` is kept for who asks (XEP-0198 §5), except where `h` is null. */
   end(streams: readonly { readonly account: string; readonly sessionId: string; readonly h: number | null }[], at: number): Promise<void>
+  /** Sessions that could not be resumed ended uncleanly. */
+  note(sessions: readonly { readonly account: string; readonly sessionId: string; readonly resource: string }[], at: number): Promise<void>
   /** The last count of a stream that is over; null: nothing is known of it. */
   handled(account: string, sessionId: string): Promise<number | null>
   /** Accounts that have one which ended uncleanly. */

@@ -5,6 +5,7 @@ import { parseJid } from '../base/jid.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import { deferredOf, makeDeferred } from './deferred.js'
 import type { Feed } from './feed.js'
+import { makeBatcher } from './batcher.js'
 import { makeInTurn } from './in-turn.js'
 import { ManagedStream } from './managed-stream.js'
 import type { StreamHost, Wire } from './managed-stream.js'
@@ -13,7 +14,7 @@ import type { Journaled, Pending } from './given.js'
 import type { Clock, LogEntry, LogStore, ResumptionStore, StreamRow } from './ports.js'
 import { cutOf } from './presence.js'
 import type { Reference } from './journal.js'
-import { makeSession } from './sessions.js'
+import { makeSession, settled } from './sessions.js'
 import type { Outlet, Session, Sessions } from './sessions.js'
 
 export interface Resumption {
@@ -146,7 +147,6 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
 
   let folding: Promise<void> | null = null
   const foldAll = async (): Promise<void> => {
-    await acks.flush()
     const { n, changed } = await between(() => ({
       n: log.n,
       changed: [...streams.values()].filter((s) => s.resumable && s.session.open).map((stream) => {
@@ -154,6 +154,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         return { stream, row, sign: signature(row) }
       }).filter(({ stream, sign }) => folded.get(stream) !== sign),
     }))
+    // what was acknowledged and is in no row any more
+    await acks.flush()
     if (changed.length > 0) await store.fold(changed.map((c) => c.row))
     for (const { stream, sign } of changed) if (streams.has(stream.session)) folded.set(stream, sign)
     if (n > 0) await store.trim(n)
@@ -214,6 +216,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const { session } = stream
     // D17: the old connection is closed, and what was read from it counted, before <resumed h> is said
     await session.outlet.handOver()
+    await settled(session, 0)
     detach(session)
     session.incarnation++
     const left = stream.left
@@ -223,7 +226,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       entries = await again(session, left?.unacked ?? [])
       const row = await between(() => rowOf(stream, log.n))
       h = Math.max(row.h, stream.handled)
-      // flushed before it is said (D9); from here on h is in the row
+      // flushed before it is said (D9); from here on h is in the row, and what is not in it any more was acknowledged
+      await acks.flush()
       await store.save({ ...row, h, detached: null })
     }, () => goesOn() && session.open)
     if (!ready || !session.open || !goesOn()) return stream.h
@@ -267,6 +271,12 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     ending = false
   }
 
+  /** D14: another life of this node has to know too. Not waited for, and not tried again. */
+  const noteUnclean = makeBatcher<Session, void>(async (all) => {
+    await store.note(all.map(({ account, id, jid }) => ({ account, sessionId: id, resource: jid.resource })), clock.now())
+    return []
+  }, 500, 100_000)
+
   let nextFold = 0
   let nextForget = 0
   return {
@@ -285,11 +295,17 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     ended: (session, clean) => {
       const stream = streams.get(session)
       detached.delete(session)
-      if (stream === undefined) return null
+      if (stream === undefined) {
+        if (!clean) noteUnclean(session).catch(report)
+        return null
+      }
       streams.delete(session)
       folded.delete(stream)
       soon.delete(stream)
-      if (!stream.resumable) return null
+      if (!stream.resumable) {
+        if (!clean) noteUnclean(session).catch(report)
+        return null
+      }
       return new Promise((resolve) => {
         ends.push({ account: session.account, sessionId: session.id, h: clean ? null : stream.h, resolve })
         if (ending) return
@@ -301,11 +317,13 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       for (const account of await store.unclean()) parts.unclean(account)
       const found = await store.restore()
       const over: Session[] = []
-      await Promise.all(found.map(async ({ row, stream: state }) => {
+      await Promise.all(found.map(async ({ row, stream: state, last }) => {
         const jid = parseJid(`${row.account}/${row.resource}`)
         const details = JSON.parse(state?.details ?? '{}') as Partial<Details>
-        const outlet = makeDeferred()
-        const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, await members.acquire(row.account))
+        const member = await members.acquire(row.account)
+        member.seq = Math.max(member.seq, last)
+        const outlet = makeDeferred(member)
+        const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, member)
         session.deferred = outlet
         session.incarnation = row.incarnation
         session.wanted = session.priority = row.priority

@@ -37,8 +37,8 @@ export interface Deferral extends Outlet {
   readonly isEmpty: boolean
   /** Presence was left out: it must be told anew. */
   lossy: boolean
-  /** Oldest first; then it is empty. */
-  take(): readonly { readonly octets: string; readonly declared: boolean }[]
+  /** Oldest first: what came behind entries of the log up to this one. */
+  take(upTo: number): readonly { readonly octets: string; readonly declared: boolean }[]
 }
 
 /** Keeps back what need not wake an inactive client (XEP-0352). */

@@ -408,8 +408,10 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
 
   /** No goodbye is possible any more. */
   drop(): void {
-    this.finish()
     this.link.destroy()
+    // what is being handled is counted before the session is anybody else's (durability.md D17)
+    this.gone = true
+    if (!this.held) this.finish()
   }
 
   /** The session is over, whatever becomes of the socket. */

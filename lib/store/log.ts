@@ -100,11 +100,12 @@ interface EntryRow {
 
 const entryOf = ({ xml, ...row }: EntryRow): LogEntry => ({ ...row, xml: toOctets(xml) })
 
-/** What a batch has written, from the entries with its mark; in each account they stand in the order of the batch. */
-const recovered = async (db: Db, { messages, mark }: Batch): Promise<readonly Logged[]> => {
+/** What a batch has written, from the entries with its mark; in each account they stand in the order of the batch. null: nothing. */
+const recovered = async (db: Db, { messages, mark }: Batch): Promise<readonly Logged[] | null> => {
   const rows = await db.query<{ account: string; seq: number; flags: number; peer: string; xml: string; generation: number }>(`
     select a.account, l.seq, l.flags, l.peer, l.xml, a.generation from account a join log l on l.account = a.account
     where a.account = any($1) and l.mark = $2 and l.seq > a.seq - $3 order by a.account, l.seq`, [accountsOf(messages), mark, RECENT])
+  if (rows.length === 0) return null
   const left = new Map<string, typeof rows>()
   for (const row of rows) left.set(row.account, [...left.get(row.account) ?? [], row])
   const next = (account: string, peer: string, xml: string): LoggedEntry | null => {
@@ -141,7 +142,13 @@ export const logStore = (db: Db, node: { readonly id: string; readonly epoch: nu
   },
   decide: async (batch) => {
     const won = await db.query('update node set n = $1 where id = $2 and epoch = $3 and n = $1 - 1 returning n', [batch.n, node.id, node.epoch])
-    return won.length > 0 ? null : recovered(db, batch)
+    if (won.length > 0) return null
+    // lost: it happened, or this question was asked before, won, and its answer was lost. Now that the counter has moved it
+    // cannot happen any more, so that what it has written tells
+    const found = await recovered(db, batch)
+    if (found !== null) return found
+    const noted = await db.query('select 1 from journal where node = $1 and epoch = $2 and n = $3', [node.id, node.epoch, batch.n])
+    return noted.length > 0 ? batch.messages.map(() => null) : null
   },
   waiting: async (accounts) => {
     const rows = await db.query<{ account: string; peer: string; messages: number; bytes: number }>(`

@@ -22,6 +22,7 @@ interface Row {
   incarnation: number
   priority: number | null
   presence: string | null
+  last: number
   lasts: number | null
   h: number
   outbound: number
@@ -79,8 +80,17 @@ export const resumptionStore = (db: Db, node: { readonly id: string; readonly ep
         kept.map((s) => s.account), kept.map((s) => s.sessionId), kept.map((s) => s.h), Math.round(at),
       ])
     },
+    note: async (sessions, at) => {
+      await db.query(`
+        insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, ended)
+        select a.account, s.session_id, s.resource, 0, $4, $5, 0, $6 from unnest($1::text[], $2::text[], $3::text[]) s (account, session_id, resource)
+          join account a on a.account = s.account and a.deleted is null
+        on conflict (account, session_id) do update set ended = excluded.ended`, [
+        sessions.map((s) => s.account), sessions.map((s) => s.sessionId), sessions.map((s) => s.resource), node.id, node.epoch, Math.round(at),
+      ])
+    },
     handled: async (account, sessionId) => {
-      const [row] = await db.query<{ h: number }>('select h from resumption where account = $1 and session_id = $2', [account, sessionId])
+      const [row] = await db.query<{ h: number }>('select h from resumption where account = $1 and session_id = $2 and lasts > 0', [account, sessionId])
       return row?.h ?? null
     },
     unclean: async () => (await db.query<{ account: string }>('select distinct account from resumption where ended is not null limit 50000')).map((row) => row.account),
@@ -90,16 +100,17 @@ export const resumptionStore = (db: Db, node: { readonly id: string; readonly ep
     restore: async () => {
       // sessions of earlier lives: the node has taken their rows over (lib/store/node.ts)
       const rows = await db.query<Row>(`
-        select p.account, p.session_id as "sessionId", p.resource, coalesce(r.incarnation, p.incarnation) as incarnation, p.priority, p.presence,
+        select p.account, p.session_id as "sessionId", p.resource, coalesce(r.incarnation, p.incarnation) as incarnation, p.priority, p.presence, a.seq as last,
           r.lasts, r.h, r.outbound, r.position, r.unacked, r.requests, r.details, r.folded, r.detached
-        from presence p left join resumption r on r.account = p.account and r.session_id = p.session_id and r.ended is null
+        from presence p join account a on a.account = p.account left join resumption r on r.account = p.account and r.session_id = p.session_id and r.ended is null
         where p.node = $1 and p.epoch = $2 order by p.account`, [node.id, node.epoch])
       const states = new Map<string, StreamRow>()
-      for (const { priority: _, presence: __, lasts, ...row } of rows) {
+      for (const { priority: _, presence: __, last: ___, lasts, ...row } of rows) {
         if (lasts !== null) states.set(`${row.account} ${row.sessionId}`, { ...row, lasts, unacked: readReferences(row.unacked), requests: requestsOf(row.requests) })
       }
       await replayAll(states)
       return rows.map((row): LeftSession => ({
+        last: row.last,
         row: {
           account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch,
           priority: row.priority, presence: row.presence === null ? null : toOctets(row.presence),

@@ -120,6 +120,7 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
         rows.delete(key(s))
       }
     },
+    note: async () => {},
     handled: async (account, sessionId) => over.get(`${account} ${sessionId}`) ?? null,
     unclean: async () => [],
     forget: async () => {},
@@ -128,7 +129,7 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
       for (const [n, blob] of log.blobs) {
         for (const part of readBlob(blob)) if (key(part) === key(row) && part.incarnation === row.incarnation) state = { ...state, ...replay(state, n, part) }
       }
-      return { row: { account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch, priority: 0, presence: null }, stream: { ...state, folded: 0 } }
+      return { last: log.entries_.get(row.account)?.length ?? 0, row: { account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch, priority: 0, presence: null }, stream: { ...state, folded: 0 } }
     }),
   }
 }
