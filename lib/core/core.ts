@@ -214,7 +214,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     const lost = [...session.stream?.lost ?? [], ...session.deferred?.take(Infinity).map((k) => k.octets) ?? []]
     for (const octets of lost) {
       const frame = frameOf(octets)
-      if (frame.kind === 'message' && frame.from !== '' && (frame.type === 'chat' || frame.type === 'normal' || frame.type === '') && octets.includes('<body')) back(frame, 'recipient-unavailable')
+      // carbons are its account's own
+      if (frame.kind === 'message' && frame.from !== '' && frame.from !== session.account && (frame.type === 'chat' || frame.type === 'normal' || frame.type === '') && octets.includes('<body')) back(frame, 'recipient-unavailable')
     }
   }
 
@@ -225,7 +226,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }
 
   const resumption = makeResumption({
-    sessions, members, feed, log, acks, clock, report, sessionOver, unclean: resends.unclean, logStore: stores.log, store: stores.resumption,
+    sessions, members, feed, log, acks, clock, report, sessionOver, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session

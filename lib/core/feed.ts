@@ -86,6 +86,14 @@ export const makeFeed = (parts: FeedParts): Feed => {
     return session.receipts.give(octets, declared, given)
   }
 
+  /** An entry that it follows with; where its connection takes nothing any more, it does not follow. */
+  const giveNext = (session: Session, octets: string, declared: boolean, given: Given): boolean => {
+    if (give(session, octets, declared, given)) return true
+    session.position = given.seq - 1
+    session.behind = session.missed = true
+    return false
+  }
+
   const seen = (all: readonly Session[], { seq }: LoggedEntry): void => {
     const { member } = all[0] as Session
     if (seq > member.seq) member.seq = seq
@@ -131,9 +139,9 @@ export const makeFeed = (parts: FeedParts): Feed => {
       const session = all[i] as Session
       if (!follows(session, entry.seq)) continue
       if (originals.includes(session)) {
-        if (give(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
+        if (giveNext(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
       } else if (session !== sender && isCopied(session, stanza, from, 'received')) {
-        give(session, inForm('received', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'received', pulled: false })
+        giveNext(session, inForm('received', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'received', pulled: false })
       }
     }
     return taken
@@ -149,7 +157,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (!follows(session, entry.seq) || session === sender || to.bare === from.bare || !isCopied(session, stanza, from, 'sent')) continue
       if (octets === '') octets = (entry.flags & ARCHIVED) === 0 ? xml : withStanzaId(xml, from.bare, entry)
       const { nameEnd, declared, type } = stanza
-      give(session, inForm('sent', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'sent', pulled: false })
+      giveNext(session, inForm('sent', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'sent', pulled: false })
     }
   }
 
@@ -172,6 +180,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
       return !waits && from.full !== session.jid.full && to.bare !== from.bare && isCopied(session, frame, from, 'sent') ? 'sent' : null
     }
     const exact = to.resource === '' ? undefined : sessions.find(to)
+    // no entry goes twice to one session: below its position it has a copy of this
+    if (waits && entry.seq > session.copiesSince && isCopied(session, frame, from, 'received') && from.full !== session.jid.full) return null
     if (exact === session) return 'original'
     if (exact === undefined && (session.wanted ?? -1) >= 0) {
       if (waits) return 'original'
@@ -210,27 +220,35 @@ export const makeFeed = (parts: FeedParts): Feed => {
     return isHere(session)
   }
 
+  /** Before anything else can begin: who starts to read again must not be taken for one who does. */
+  const over = (session: Session, state: object): void => {
+    if (reading.get(session) === state) reading.delete(session)
+  }
+
   const read = async (session: Session, state: { pull: boolean; wake: (() => void) | null; live: (() => void)[] }): Promise<void> => {
     for (;;) {
       if (state.pull) {
         state.pull = false
-        if ((session.wanted ?? -1) >= 0 && !await pull(session, state)) return
+        if ((session.wanted ?? -1) >= 0 && !await pull(session, state)) return over(session, state)
         continue
       }
-      if (!await hasRoom(session, state)) return
+      if (!await hasRoom(session, state)) return over(session, state)
       session.missed = false
       const entries = await store.read(session.account, session.position, page)
-      if (!isHere(session)) return
+      if (!isHere(session)) return over(session, state)
+      // what waits is older than this page
+      if (state.pull) continue
       for (const entry of entries) {
         if (entry.seq <= session.position) continue
         undefer(session, entry.seq - 1)
         // D6: a hole found when reading is final
+        if (!hand(session, entry, false)) return over(session, state)
         session.position = entry.seq
-        if (!hand(session, entry, false)) return
       }
       if (entries.length > 0) session.receipts?.ask()
       else if (!session.missed && !state.pull) {
         session.behind = false
+        over(session, state)
         for (const live of state.live) live()
         undefer(session, Infinity)
         return
@@ -265,9 +283,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     }
     const state = { pull: anew, wake: null as (() => void) | null, live: live === null ? [] : [live], done: Promise.resolve() }
     reading.set(session, state)
-    state.done = insist(session, state).finally(() => {
-      if (reading.get(session) === state) reading.delete(session)
-    })
+    state.done = insist(session, state).finally(() => over(session, state))
     return state.done
   }
 

@@ -63,6 +63,7 @@ export interface ResumptionParts {
   /** Silent for so many ms with something unacknowledged: away. */
   readonly silence: number
   unclean(account: string): void
+  suspects(account: string): number
   sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** It is connected again: give it what waits. */
   catchUp(session: Session): void
@@ -74,6 +75,7 @@ export interface ResumptionParts {
 export interface Details {
   readonly lang: string
   readonly carbons: boolean
+  readonly copiesSince: number | null
   readonly interested: boolean
   readonly blocklist: boolean
   readonly rosterVersion: number
@@ -126,7 +128,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const isUpToDate = ({ deferred, stream }: Session): boolean => stream?.unacknowledged === 0 && (deferred === null || deferred.isEmpty)
 
   const detailsOf = (session: Session): Details => ({
-    lang: session.lang, carbons: session.carbons, interested: session.interested, blocklist: session.blocklist,
+    lang: session.lang, carbons: session.carbons, copiesSince: session.carbons ? session.copiesSince : null, interested: session.interested, blocklist: session.blocklist,
     rosterVersion: session.stream?.rosterVersion ?? 0, directed: session.directed === null ? [] : [...session.directed.keys()],
   })
 
@@ -246,8 +248,11 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
             if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form)
             else if (ref.form === 'original') acks.add(session.account, ref.seq)
           }
+          // they stay open until it has acknowledged what it is told now
           const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
-          parts.repair(session, open, detailsOf(session))
+          for (const request of open) request.answer = 0
+          stream.requests.push(...open)
+          parts.repair(session, [...open], detailsOf(session))
         }
         parts.catchUp(session)
       },
@@ -334,6 +339,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
           return
         }
         session.away = true
+        session.suspect = parts.suspects(row.account)
         session.position = state.position
         session.incarnation = state.incarnation
         session.interested = details.interested === true
@@ -341,6 +347,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         session.rosterVersion = details.rosterVersion ?? 0
         if (details.carbons === true) {
           session.carbons = true
+          session.copiesSince = details.copiesSince ?? Infinity
           session.member.copies++
         }
         if (details.directed !== undefined && details.directed.length > 0) session.directed = new Map(details.directed.map((full) => [full, parseJid(full)]))

@@ -118,6 +118,8 @@ export interface Session {
   open: boolean
   /** Wants copies of what its account's other sessions send and get (XEP-0280). */
   carbons: boolean
+  /** Number of the entry of its account's log from which on it wants them. */
+  copiesSince: number
   /** null: its client is active. */
   hold: Hold | null
   /** What its client can do, as last announced; null: it has announced nothing. Replaced, never changed. */
@@ -160,6 +162,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     blocklist: false,
     open: true,
     carbons: false,
+    copiesSince: Infinity,
     hold: null,
     caps: null,
     directed: null,

@@ -69,7 +69,7 @@ const claim = ({ sessions, members, settings, sessionOver }: Host, member: Membe
   for (const other of replaces ? others : []) {
     other.outlet.close(new StreamError('conflict', 'replaced by a new connection'))
     // now, and not when its stream is done with what it waits for: contacts would take its end for that of the new one
-    const end = sessionOver(other, true)
+    const end = sessionOver(other, false)
     if (end instanceof Promise) over.push(end)
   }
   return others.length > 0 && !replaces ? madeHere(jid) : jid
