@@ -12,7 +12,7 @@ const isHolding = (hold: Hold | null): hold is Holding => hold !== null && 'rele
 const inactive = (session: Session, { settings }: Services): void => {
   // what is held goes out in one piece, which the write buffer must have room for
   const bytes = Math.min(settings.inactiveHoldBytes, settings.writeBufferBytes >> 1)
-  session.hold ??= makeHold(session.outlet, { stanzas: settings.inactiveHoldStanzas, bytes })
+  session.hold ??= makeHold({ write: (octets, declared) => session.outlet.write(octets, declared) }, { stanzas: settings.inactiveHoldStanzas, bytes })
 }
 
 /** §5.1: what was held is written before anything that the client sends next is answered. */

@@ -5,7 +5,6 @@ import type { Settings } from '../base/config.js'
 import type { Jid } from '../base/jid.js'
 import { AwayError, StanzaError } from '../base/errors.js'
 import type { Condition } from '../base/errors.js'
-import { NS } from '../base/namespaces.js'
 import type { Frame, Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
 import { errorOf } from '../wire/replies.js'
@@ -239,8 +238,10 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       presence.ready(session)
     },
     repair: (session, requests, { rosterVersion }) => {
-      for (const { id, to } of requests) {
-        session.outlet.write(`<iq type='error'${attribute('id', id)}${attribute('from', to)}${attribute('to', session.jid.full)}><error type='wait'><recipient-unavailable xmlns='${NS.stanzas}'/></error></iq>`, false)
+      for (const { id, to, refusal } of requests) {
+        const frame = frameOf(`<${refusal === '' ? 'iq' : 'message'}${attribute('id', id)}${attribute('to', to)}/>`)
+        const error = refusal === '' ? new StanzaError('recipient-unavailable', '', { type: 'wait' }) : new StanzaError(refusal as Condition)
+        session.outlet.write(errorOf(frame, session.jid.full, error), false)
       }
       presence.retell(session)
       if (!session.interested) return

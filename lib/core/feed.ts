@@ -64,6 +64,8 @@ export interface Feed {
 
 /** ms that it has to answer. */
 const PROVE_WITHIN = 60_000
+/** ms after its binding in which a client says that it is available, if it does. */
+const SOON_THERE = 5000
 /** ms between tries to read the log. */
 const AGAIN = 1000
 
@@ -127,6 +129,24 @@ export const makeFeed = (parts: FeedParts): Feed => {
     return exact === undefined ? sessions.of(to.bare).best : [exact]
   }
 
+  /**
+   * A message to its full JID, for a session that has just been bound: what waits for its bare JID, which it gets with its
+   * presence, must not be overtaken (D11). Where nothing waits, or it stays unavailable, it need not wait either.
+   */
+  const waitForPresence = (session: Session): void => {
+    session.behind = session.missed = true
+    const go = (): void => {
+      if (session.open && session.behind && session.wanted === null) void start(session, false, null)
+    }
+    store.pull(session.account, 0, session.position, 1).then((waiting) => {
+      if (waiting.length === 0) go()
+      else setTimeout(go, SOON_THERE).unref()
+    }, (error: unknown) => {
+      parts.report(error)
+      setTimeout(go, SOON_THERE).unref()
+    })
+  }
+
   const received = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): number => {
     const { all } = sessions.of(to.bare)
     if (all.length === 0) return 0
@@ -137,6 +157,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     let taken = 0
     for (let i = 0; i < all.length; i++) {
       const session = all[i] as Session
+      if (originals.includes(session) && session.wanted === null && !session.behind && clock.monotonic() - session.boundAt < SOON_THERE) waitForPresence(session)
       if (!follows(session, entry.seq)) continue
       if (originals.includes(session)) {
         if (giveNext(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
@@ -184,7 +205,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
     if (waits && entry.seq > session.copiesSince && isCopied(session, frame, from, 'received') && from.full !== session.jid.full) return null
     if (exact === session) return 'original'
     if (exact === undefined && (session.wanted ?? -1) >= 0) {
-      if (waits) return 'original'
+      // nobody else has it, or is about to: not even who was more available when it came
+      if (waits || (entry.waiting && !parts.isAcknowledged(session.account, entry.seq) && !isUnderWay(session, entry.seq))) return 'original'
       // it would be one of the most available, if it had caught up
       const { best } = sessions.of(session.account)
       if (best.every((other) => other === session || other.away || (other.priority as number) <= (session.wanted as number))) return 'original'
@@ -321,6 +343,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     },
     bound: (session, position) => {
       session.position = position
+      session.boundAt = clock.monotonic()
       session.member.seq = Math.max(session.member.seq, position)
       session.behind = session.missed
       if (session.missed) void start(session, false, null)

@@ -24,11 +24,14 @@ export interface Receipts {
   proved(id: string): boolean
 }
 
-/** A request of the client's, and the number of the stanza that answers it; 0: not answered (D15). */
+/** What the client has to hear about a stanza of its that counts as done: the answer to a request, or that a message was refused (D15). */
 export interface Pending {
   readonly id: string
   readonly to: string
+  /** Number of the stanza that says so; 0: none has yet. */
   answer: number
+  /** '': a request. Otherwise the condition that a message was refused with. */
+  readonly refusal: string
 }
 
 /** A stream with something to say in the journal (D7). */
@@ -64,6 +67,8 @@ export interface Managed extends Receipts, Journaled {
   messageDone(number: number): void
   /** A request of the client's (D15). False: too many are open. */
   asks(id: string, to: string): boolean
+  /** A message of the client's is refused with this condition; the error follows. */
+  refuses(id: string, to: string, condition: string): void
   /** `<r/>` */
   requested(): void
   /** `<a h=''/>` */

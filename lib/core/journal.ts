@@ -42,13 +42,17 @@ export const readReferences = (text: string): Reference[] => (text === '' ? [] :
   return { number: Number(number), seq: Number(seq), form: FORMS[form] ?? 'original' }
 }))
 
+export type RequestRow = [id: string, to: string, answer: number, refusal: string]
+export const writeRequests = (requests: StreamState['requests']): RequestRow[] => requests.map(({ id, to, answer, refusal }) => [id, to, answer, refusal])
+export const readRequests = (rows: readonly RequestRow[]): StreamState['requests'] => rows.map(([id, to, answer, refusal]) => ({ id, to, answer, refusal }))
+
 /** One line of a blob. */
 export const record = ({ account, sessionId, incarnation, h, records, requests }: JournalPart): string =>
-  JSON.stringify([account, sessionId, incarnation, h, writeReferences(records), requests.map(({ id, to, answer }) => [id, to, answer])])
+  JSON.stringify([account, sessionId, incarnation, h, writeReferences(records), writeRequests(requests)])
 
 export const readBlob = (blob: string): JournalPart[] => blob.split('\n').map((line) => {
-  const [account, sessionId, incarnation, h, records, requests] = JSON.parse(line) as [string, string, number, number, string, [string, string, number][]]
-  return { account, sessionId, incarnation, h, records: readReferences(records), requests: requests.map(([id, to, answer]) => ({ id, to, answer })) }
+  const [account, sessionId, incarnation, h, records, requests] = JSON.parse(line) as [string, string, number, number, string, RequestRow[]]
+  return { account, sessionId, incarnation, h, records: readReferences(records), requests: readRequests(requests) }
 })
 
 /** The row with commit n on it. A commit that it reflects already changes nothing (D8). */

@@ -164,9 +164,15 @@ export class ManagedStream implements Managed {
   /** A request of the client's (D15). False: too many are open. */
   asks(id: string, to: string): boolean {
     if (this.requests.length >= MOST_REQUESTS) return false
-    this.requests.push({ id, to, answer: 0 })
+    this.requests.push({ id, to, answer: 0, refusal: '' })
     this.requestsChanged = true
     return true
+  }
+
+  refuses(id: string, to: string, condition: string): void {
+    if (!this.resumable || this.requests.length >= MOST_REQUESTS) return
+    this.requests.push({ id, to, answer: 0, refusal: condition })
+    this.requestsChanged = true
   }
 
   // Journaled
@@ -230,7 +236,7 @@ export class ManagedStream implements Managed {
   private number(out: Out): void {
     const { octets, declared, given, size } = out
     this.sent++
-    if (this.requests.length > 0 && given === null && octets.startsWith('<iq')) this.answers(octets)
+    if (this.requests.length > 0 && given === null && (octets.startsWith('<iq') || octets.startsWith('<message'))) this.answers(octets)
     // what cannot be resumed need not be kept, but for its number, and what must be answered in its place
     this.unacked.push(this.resumable || isRequest(octets) ? out : given === null ? NOTHING : { octets: '', declared, given, size })
     if (this.unacked.length === 1) this.since = this.host.now()
@@ -255,9 +261,9 @@ export class ManagedStream implements Managed {
   }
 
   private answers(octets: string): void {
-    const { type, id } = frameOf(octets)
-    if (type !== 'result' && type !== 'error') return
-    const pending = this.requests.find((r) => r.id === id && r.answer === 0)
+    const { kind, type, id } = frameOf(octets)
+    if (type !== 'error' && (kind !== 'iq' || type !== 'result')) return
+    const pending = this.requests.find((r) => r.id === id && r.answer === 0 && (r.refusal === '') === (kind === 'iq'))
     if (pending === undefined) return
     pending.answer = this.sent
     this.requestsChanged = true

@@ -92,6 +92,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     // RFC 6120 §8.3.1: never an error in answer to an error; §8.2.3: nor to a result
     if (stanza.type === 'error' || (stanza.kind === 'iq' && stanza.type === 'result')) return ignored('RFC 6120 §8.3.1')
     if (sender === null) return ignored('RFC 6120 §8.3.1')
+    if (stanza.kind === 'message') sender.stream?.refuses(stanza.id, stanza.to, error.condition)
     sender.outlet.write(errorOf(stanza, sender.jid.full, error), false)
     return 'refused'
   }

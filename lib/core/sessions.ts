@@ -85,6 +85,8 @@ export interface Session {
   receipts: Receipts | null
   /** Number of the entry of its account's log up to which all is decided for it (durability.md D6). */
   position: number
+  /** When; ms, monotonic. */
+  boundAt: number
   /** It does not follow the log: it is detached, or reads it up to now. */
   behind: boolean
   /** While it was behind, an entry came that it has to read. */
@@ -145,6 +147,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     stream: null,
     receipts: null,
     position: 0,
+    boundAt: -Infinity,
     behind: true,
     missed: false,
     suspect: 0,

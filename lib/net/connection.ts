@@ -13,6 +13,7 @@ import { Framer } from '../wire/framer.js'
 import type { FramerSink, Header } from '../wire/framer.js'
 import { makeHold } from '../core/hold.js'
 import type { Holding } from '../core/hold.js'
+import { deferredOf } from '../core/deferred.js'
 import { settled } from '../core/sessions.js'
 import type { Session } from '../core/sessions.js'
 import type { Given, Managed } from '../core/given.js'
@@ -161,10 +162,16 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
   // Outlet
 
   write(octets: string, declared: boolean, given: Given | null = null): boolean {
-    if (this.phase === 'closing' || this.phase === 'over' || this.gone) return false
+    if (this.isOver) return given === null && this.leftBehind(octets, declared)
     const hold = this.session?.hold
     if (hold !== null && hold !== undefined && hold.take(octets, declared)) return true
     return this.offer(octets, declared, given)
+  }
+
+  /** Nothing goes out any more; the session may live on, and have it later. */
+  private leftBehind(octets: string, declared: boolean): boolean {
+    const { session } = this
+    return session !== null && session.open && !this.ended && session.stream?.resumable === true && deferredOf(session).write(octets, declared)
   }
 
   private offer(octets: string, declared: boolean, given: Given | null): boolean {

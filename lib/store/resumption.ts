@@ -1,13 +1,12 @@
 // Streams that can be resumed (XEP-0198): a row each, moved forward by folds (durability.md D8), and what a crash has left of
 // them: rows, and the journal to be replayed over them (D9).
 import { toOctets } from '../base/octets.js'
-import { readBlob, readReferences, replay, writeReferences } from '../core/journal.js'
-import type { StreamState } from '../core/journal.js'
+import { readBlob, readReferences, readRequests, replay, writeReferences, writeRequests } from '../core/journal.js'
+import type { RequestRow, StreamState } from '../core/journal.js'
 import type { Db, LeftSession, ResumptionStore, StreamRow } from '../core/ports.js'
 
-const requestsText = (requests: StreamState['requests']): string => JSON.stringify(requests.map(({ id, to, answer }) => [id, to, answer]))
-const requestsOf = (text: string): StreamState['requests'] =>
-  (JSON.parse(text) as [string, string, number][]).map(([id, to, answer]) => ({ id, to, answer }))
+const requestsText = (requests: StreamState['requests']): string => JSON.stringify(writeRequests(requests))
+const requestsOf = (text: string): StreamState['requests'] => readRequests(JSON.parse(text) as RequestRow[])
 
 const columns = (rows: readonly StreamRow[]): unknown[][] => [
   rows.map((r) => r.account), rows.map((r) => r.sessionId), rows.map((r) => r.incarnation), rows.map((r) => r.h), rows.map((r) => r.outbound),
