@@ -66,6 +66,7 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
   let postgres: Postgres | null = null
   let node: Node | null = null
   let held = false
+  let worthKeeping = true
   const stop = new AbortController()
   const interrupt = (): void => {
     if (!stop.signal.aborted) {
@@ -107,13 +108,16 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
     around.stdout.write(json ? `${JSON.stringify({ ...result.json, folder: held && flags.keep !== true ? null : scratch })}\n` : `${result.text}\n`)
     if (json && !held) around.stderr.write(`${result.text}\n`)
     return held
+  } catch (error) {
+    worthKeeping = !(error instanceof UsageError)
+    throw error
   } finally {
     progress.stop()
     for (const signal of signals) process.off(signal, interrupt)
     await node?.stop()
     await postgres?.stop('fast')
     process.off('exit', abandon)
-    if (held && flags.keep !== true) rmSync(scratch, { recursive: true, force: true })
+    if (!worthKeeping || (held && flags.keep !== true)) rmSync(scratch, { recursive: true, force: true })
     else around.stderr.write(`data and logs are kept in ${scratch}\n`)
   }
 }
