@@ -220,12 +220,12 @@ export const makeClient = (profile: Profile, world: World, random: Random, drain
     }, ms)
   }
 
-  const presence = (kind: 'available' | 'unavailable' = 'available'): void => {
+  const presence = (): void => {
     self.serial++
     self.saidAt = now()
-    self.available = kind === 'available'
-    self.send(kind === 'unavailable' ? `<presence type='unavailable'/>`
-      : `<presence>${random.chance(0.5) ? `<show>${random.pick(['away', 'dnd', 'xa', 'chat'])}</show>` : ''}<status>${statusOf(run, profile.index, self.serial)}</status><priority>${profile.priority}</priority></presence>`, -1)
+    self.available = true
+    const show = random.chance(0.5) ? `<show>${random.pick(['away', 'dnd', 'xa', 'chat'])}</show>` : ''
+    self.send(`<presence>${show}<status>${statusOf(run, profile.index, self.serial)}</status><priority>${profile.priority}</priority></presence>`, -1)
   }
 
   const gone = (): void => {

@@ -214,6 +214,7 @@ export const makeFleet = (world: World, random: Random): Fleet => {
       }
       for (;;) {
         await sleep(LOOK)
+        if (now() < until && clients.some((client) => !client.settled)) continue
         const left = unrest()
         const quiet = now() - Math.max(...clients.map(({ self }) => self.heardAt)) > ms / QUIET
         if ((left.length === 0 && (ledger.waiting === 0 || quiet)) || now() > until) return left

@@ -39,7 +39,7 @@ export interface Self {
   requests: Requests
   /** Presence seen, by full JID. */
   sight: Map<string, number>
-  /** Serial of the presence said last, and when; available or not. */
+  /** Serial of the presence said last, and when; whether any was in this session. */
   serial: number
   saidAt: number
   available: boolean
@@ -89,5 +89,6 @@ export interface Client {
   leave(): Promise<void>
   /** Drop everything now. */
   quit(): void
-  presence(kind?: 'available' | 'unavailable'): void
+  /** Say another presence. */
+  presence(): void
 }

@@ -67,8 +67,15 @@ export const dial = ({ host, port }: Where, login: Login, events: WireEvents): W
     socket.destroy()
     events.down(reason)
   }
+  // what is said in one turn goes out in one piece; most of what a client costs is writing
+  let unsaid = ''
+  const flush = (): void => {
+    if (unsaid !== '' && !over) socket.write(unsaid, 'latin1')
+    unsaid = ''
+  }
   const write = (octets: string): void => {
-    if (!over) socket.write(octets, 'latin1')
+    if (unsaid === '') process.nextTick(flush)
+    unsaid += octets
   }
   const header = (): void => {
     write(`<?xml version='1.0'?><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.stream}' to='${toOctets(login.domain)}' version='1.0'>`)
@@ -116,7 +123,7 @@ export const dial = ({ host, port }: Where, login: Login, events: WireEvents): W
 
   return {
     send: write,
-    get backlog() { return socket.writableLength },
+    get backlog() { return socket.writableLength + unsaid.length },
     drop: () => {
       silence()
       socket.destroy()
@@ -126,11 +133,13 @@ export const dial = ({ host, port }: Where, login: Login, events: WireEvents): W
       socket.resetAndDestroy()
     },
     half: (octets) => {
+      flush()
       if (!silence()) return
       socket.write(octets, 'latin1', () => socket.destroy())
       setTimeout(() => socket.destroy(), 1000).unref()
     },
     abandon: (ms) => {
+      flush()
       if (!silence()) return
       socket.pause()
       setTimeout(() => socket.destroy(), ms).unref()
