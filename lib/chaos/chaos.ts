@@ -55,6 +55,8 @@ export interface Status {
 
 const SETTLING = 60_000
 const LOOK = 200
+/** The part of the clients that is online when there is something to disturb: half of them break their own connections. */
+const LIVELY = 0.7
 /** The storm may last so much longer than asked for before it counts as stuck. */
 const LONGER = 4
 const LONGER_BY = 120_000
@@ -95,7 +97,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
     stage = 'storm'
     of = messages
     const plan = schedule(options.counts, seconds * 1000, source.fork('faults'))
-    const weather = storm(plan, { node, postgres, ledger, now })
+    const weather = storm(plan, { node, postgres, ledger, now, isLively: () => fleet.online >= clients * LIVELY })
     let over = false
     const ended = weather.over.then(() => {
       over = true

@@ -30,7 +30,7 @@ export const makeClient = (profile: Profile, world: World, random: Random, drain
 
   const self: Self = {
     profile, world, random, phase: 'away', wire: null, life: null, sm: management(), managed: false, counting: false, requests: requests(),
-    sight: new Map(), serial: 0, saidAt: 0, available: false, ids: 0, sentAs: new Map(), messages: 0, heardAt: 0, asked: false, sinceAsked: 0, ackedOut: 0,
+    sight: new Map(), serial: 0, saidAt: 0, available: false, ids: 0, messages: 0, heardAt: 0, asked: false, sinceAsked: 0, ackedOut: 0,
     privateSet: 0, privateSure: 0,
     send: (octets, message) => {
       self.sm.push({ octets, message })
@@ -111,7 +111,6 @@ export const makeClient = (profile: Profile, world: World, random: Random, drain
     self.sm = management()
     self.requests = requests()
     self.sight = new Map()
-    self.sentAs = new Map()
     self.ids = self.ackedOut = self.sinceAsked = 0
     self.managed = self.counting = self.asked = self.available = false
     self.note(`bound, session ${self.life.id}`)

@@ -27,6 +27,8 @@ export interface Planned {
   readonly lasts: number
   /** database: immediate or fast; freeze: killed at its end. */
   readonly hard: boolean
+  /** Does not wait until the clients are back from the one before. */
+  readonly rash: boolean
 }
 
 export interface Counts {
@@ -42,6 +44,7 @@ export const schedule = (counts: Counts, length: number, random: Random): Planne
     at: (i + random.between(0.1, 0.9)) * length / counts[kind],
     lasts: kind === 'freeze' ? random.between(200, random.chance(0.2) ? 5000 : 1500) : random.chance(0.5) ? 0 : random.between(0, 1500),
     hard: kind === 'freeze' ? random.chance(0.1) : random.chance(0.6),
+    rash: random.chance(0.2),
   }))).toSorted((a, b) => a.at - b.at)
 
 export interface Target {
@@ -50,6 +53,8 @@ export interface Target {
   readonly postgres: Postgres | null
   readonly ledger: Ledger
   readonly now: () => number
+  /** Most clients are back and talk: a fault has something to disturb. */
+  readonly isLively: () => boolean
 }
 
 export interface Storm {
@@ -62,8 +67,10 @@ export interface Storm {
 
 /** ms that the server is left in peace after each, so that no fault is wasted on one that only starts. */
 const PEACE = 300
+/** ms that it is waited for clients to come back. */
+const LIVELY = 20_000
 
-export const storm = (plan: readonly Planned[], { node, postgres, ledger, now }: Target): Storm => {
+export const storm = (plan: readonly Planned[], { node, postgres, ledger, now, isLively }: Target): Storm => {
   const began = now()
   const done = { kill: 0, freeze: 0, database: 0 }
   let stopped = false
@@ -97,6 +104,7 @@ export const storm = (plan: readonly Planned[], { node, postgres, ledger, now }:
   const run = async (faults: readonly Planned[]): Promise<void> => {
     for (const fault of faults) {
       await sleep(Math.max(PEACE, began + fault.at - now()), undefined, { signal: stop.signal }).catch(() => {})
+      for (const until = now() + LIVELY; !fault.rash && !stopped && !isLively() && now() < until;) await sleep(PEACE)
       if (stopped) return
       await carryOut[fault.kind](fault)
       done[fault.kind]++

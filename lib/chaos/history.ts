@@ -48,7 +48,8 @@ export const time = (at: number): string => `${(at / 1000).toFixed(3)} s`
 
 const placeOf = (ledger: Ledger, message: number, life: number): string => {
   const found = receiptsOf(ledger, message).find((r) => r.life === life)
-  return `sent at ${time(ledger.messages.get('sentAt', message))}${found === undefined ? '' : `, ${found.form} at ${time(found.at)}${found.delayed ? ', late' : ''}`}`
+  const target = ledger.messages.get('target', message)
+  return `sent at ${time(ledger.messages.get('sentAt', message))} to ${target >= 0 ? ledger.parties[target]?.full : 'the bare JID'}${found === undefined ? '' : `, ${found.form} at ${time(found.at)}${found.delayed ? ', late' : ''}`}`
 }
 
 const nameOf = ({ lives, parties, accounts }: Ledger, life: number): string => {

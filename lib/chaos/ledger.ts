@@ -92,7 +92,7 @@ export interface Ledger {
   fault(kind: string, at: number, crash: boolean): FaultSpan
   incident(kind: string, client: number, at: number, text: string): void
   step(client: number, at: number, what: string): void
-  /** A message without an id came back to its sender: one of those to this account. */
+  /** A message came back to its sender that cannot be told from others: one of those to this account. */
   nameless(client: number, account: number): void
   /** How many of these there were. */
   readonly namelessRefusals: ReadonlyMap<string, number>

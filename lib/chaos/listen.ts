@@ -28,13 +28,14 @@ export const makeListener = (self: Self, proved: (count: number) => void): (fram
 
   const refused = (frame: Frame): void => {
     if (frame.children.some(({ ns }) => ns === CARBONS)) return // a sibling was
+    // an id that is used again may be of a session before: then only whose message it was is known
     const echoed = numberIn(run, frame.xml)
-    const number = echoed >= 0 ? echoed : messageOfId(run, frame.id) ?? self.sentAs.get(frame.id) ?? -1
+    const message = echoed >= 0 ? echoed : messageOfId(run, frame.id)
     const account = world.cast.accounts.findIndex(({ jid }) => jid === frame.from.split('/')[0])
-    if (number >= 0 && number < ledger.messages.size) ledger.mark(number, REFUSED)
-    else if (frame.id === '' && account >= 0) ledger.nameless(profile.index, account)
+    if (message !== null && message < ledger.messages.size) ledger.mark(message, REFUSED)
+    else if (account >= 0) ledger.nameless(profile.index, account)
     else ledger.incident('refused, but which', profile.index, now(), frame.xml.slice(0, 300))
-    self.note(`refused: message ${number} ${conditionOf(frame)}`)
+    self.note(`refused by ${frame.from}: ${message === null ? `id '${frame.id}'` : `message ${message}`}, ${conditionOf(frame)}`)
   }
 
   const presence = (frame: Frame): void => {

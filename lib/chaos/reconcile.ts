@@ -151,7 +151,7 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
       // it came back, but did not say that it was this one
       const key = namelessKey(sender, account)
       const back = nameless.get(key) ?? 0
-      if (back > 0 && (flags & NAMED) === 0) {
+      if (back > 0) {
         nameless.set(key, back - 1)
         refused++
         continue

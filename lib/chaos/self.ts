@@ -45,8 +45,6 @@ export interface Self {
   available: boolean
   /** Stanza ids given in this life. */
   ids: number
-  /** Ids that cannot be unique over lives, by id: the message. */
-  sentAs: Map<string, number>
   /** Messages that came, in all. */
   messages: number
   /** When something came last. */

@@ -7,8 +7,6 @@ import { CHAT, NAMED, STATE } from './ledger.js'
 import { chatStateOf, textOf, uniqueId } from './speech.js'
 
 const PRIVATE = 'urn:jidway:chaos'
-/** Ids that are not unique, remembered for errors. */
-const REMEMBERED = 500
 /** Stanzas not acknowledged, requests not answered, octets not taken by the kernel: whoever has more waits. */
 const WINDOW = 64
 const ASKING = 16
@@ -62,13 +60,7 @@ const idFor = (self: Self, message: number): string => {
   if (ids === 'none') return ''
   if (ids === 'unique') return uniqueId(run, index, message)
   self.ids++
-  return remember(self, ids === 'long' ? `message-${String(self.ids).padStart(10, '0')}` : String(self.ids), message)
-}
-
-const remember = ({ sentAs }: Self, id: string, message: number): string => {
-  sentAs.set(id, message)
-  if (sentAs.size > REMEMBERED) sentAs.delete(sentAs.keys().next().value as string)
-  return id
+  return ids === 'long' ? `message-${String(self.ids).padStart(10, '0')}` : String(self.ids)
 }
 
 /** Another account: its bare JID, or one of its clients. */

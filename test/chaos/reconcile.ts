@@ -271,7 +271,7 @@ t.test('a refused message is not lost, and may not be delivered', async (t) => {
   broken(t, both.judge(), { refusedAndDelivered: 1 })
 })
 
-t.test('a refusal that names no message excuses one of those without an id', async (t) => {
+t.test('a refusal that does not say of which message excuses one to that account', async (t) => {
   const s = scene()
   s.say(1)
   s.say(1)
