@@ -112,7 +112,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
 
     stage = 'coming to rest'
     of = clients
-    for (const { kind, client, text } of await fleet.settle(settling)) ledger.incident(kind, client, now(), text)
+    for (const { kind, client, text, about } of await fleet.settle(settling)) ledger.incident(kind, client, now(), text, about)
     const end = now()
     await fleet.leave()
 

@@ -152,10 +152,10 @@ export const makeClient = (profile: Profile, world: World, random: Random, drain
         return begin()
       }
       case 'resumed':
-        self.note('resumed')
         self.asked = false
         self.sinceAsked = 0
         released(Number(attributeOf(frame.xml, 'h') || NaN), '<resumed/>')
+        self.note(`resumed: the server has ${self.sm.acked} of ${self.sm.sent}, we have ${self.sm.handled}`)
         self.phase = 'up'
         for (const { octets } of self.sm.queue) self.tell(octets)
         return

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { escapeAttribute } from '../wire/writer.js'
 import { NS } from '../base/namespaces.js'
 import { makeClient } from './client.js'
+import { time } from './history.js'
 import type { Client, Self, World } from './self.js'
 import type { FaultKind } from './faults.js'
 import type { Random } from './random.js'
@@ -34,6 +35,8 @@ export interface Unrest {
   readonly kind: 'queue not empty' | 'request unanswered' | 'presence false' | 'not connected'
   readonly client: number
   readonly text: string
+  /** When it began, where that is known. */
+  readonly about?: number
 }
 
 const TICK = 10
@@ -127,12 +130,12 @@ export const makeFleet = (world: World, random: Random): Fleet => {
     const { self } = client
     const { index: mine } = self.profile
     if (self.phase !== 'up') {
-      const steps = ledger.steps.filter(({ client: whose }) => whose === mine).slice(-6).map(({ at, what }) => `${at.toFixed(0)} ms ${what}`)
-      return [{ kind: 'not connected', client: mine, text: `${self.phase}; at the last ${steps.join(', ')}` }]
+      const last = ledger.steps.findLast(({ client: whose }) => whose === mine)
+      return [{ kind: 'not connected', client: mine, text: self.phase, ...(last === undefined ? {} : { about: last.at }) }]
     }
     return [
       ...(self.sm.queue.length > 0 ? [{ kind: 'queue not empty' as const, client: mine, text: `${self.sm.queue.length} of ${self.sm.sent} stanzas, first: ${self.sm.queue[0]?.octets.slice(0, 200)}` }] : []),
-      ...[...self.requests.pending.values()].map(({ what, at }) => ({ kind: 'request unanswered' as const, client: mine, text: `${what}, asked at ${at.toFixed(0)} ms` })),
+      ...[...self.requests.pending.values()].map(({ what, at }) => ({ kind: 'request unanswered' as const, client: mine, text: `${what}, asked at ${time(at)}`, about: at })),
       ...wrongFor(client).map(({ full, seen, truth }) => ({ kind: 'presence false' as const, client: mine, text: `${full}: seen ${seen ?? 'unavailable'}, true ${truth ?? 'unavailable'}` })),
     ]
   })

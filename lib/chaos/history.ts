@@ -1,7 +1,7 @@
 // What happened to one message, in words: who sent it when and what was said about it, what the connections of both sides
 // did around it, and which faults there were.
 import { ABANDONED, FORMS, NAMED, REFUSED, RESENT, STATE } from './ledger.js'
-import type { FaultSpan, Ledger, Life } from './ledger.js'
+import type { FaultSpan, Incident, Ledger, Life } from './ledger.js'
 import { PROMISES } from './reconcile.js'
 import type { Offender } from './reconcile.js'
 
@@ -29,16 +29,26 @@ export const history = (ledger: Ledger, { promise, message, life, behind }: Offe
   const times = [sentAt, ackedAt, ...receipts.filter(({ form }) => form !== 'archive').map(({ at }) => at)].filter((at) => at > 0)
   const span = { from: Math.min(...times) - AROUND, to: Math.max(...times.map((at) => Math.min(at, sentAt + 30_000))) + AROUND }
   const concerned = (client: number): boolean => client === sender || parties[client]?.account === account
-  const steps = ledger.steps.filter(({ client, at }) => concerned(client) && at >= span.from && at <= span.to)
-  const faults = ledger.faults.filter((fault) => fault.from <= span.to && fault.to >= span.from)
-  lines.push(...[
-    ...steps.slice(0, MOST_STEPS).map(({ client, at, what }) => ({ at, line: `    ${time(at)} ${parties[client]?.full}: ${what}` })),
-    ...faults.map((fault) => ({ at: fault.from, line: `    ${faultLine(fault)}` })),
-  ].toSorted((a, b) => a.at - b.at).map(({ line }) => line))
-  if (steps.length > MOST_STEPS) lines.push(`    … ${steps.length - MOST_STEPS} more steps of their connections`)
+  lines.push(...around(ledger, concerned, span))
   const sessions = lives.filter(({ client, to, from }) => concerned(client) && from <= span.to && to >= span.from)
   lines.push(`    sessions then: ${sessions.map((l) => `${l.id} (${nameOf(ledger, l.id)}, ${time(l.from)}–${l.to === Infinity ? 'end' : time(l.to)})`).join(', ')}`)
   return lines.join('\n')
+}
+
+/** What a client noticed, and what its connection did around that. */
+export const incidentStory = (ledger: Ledger, { kind, client, at, about, text }: Incident): string => [
+  `${kind}: ${time(at)} ${client >= 0 ? `${ledger.parties[client]?.full}: ` : ''}${text}`,
+  ...(client >= 0 ? around(ledger, (other) => other === client, { from: about - AROUND, to: about + AROUND }) : []),
+].join('\n')
+
+/** Steps of these clients' connections, and faults, in order of time. */
+const around = (ledger: Ledger, concerned: (client: number) => boolean, { from, to }: { readonly from: number; readonly to: number }): string[] => {
+  const steps = ledger.steps.filter(({ client, at }) => concerned(client) && at >= from && at <= to)
+  const lines = [
+    ...steps.slice(0, MOST_STEPS).map(({ client, at, what }) => ({ at, line: `    ${time(at)} ${ledger.parties[client]?.full}: ${what}` })),
+    ...ledger.faults.filter((fault) => fault.from <= to && fault.to >= from).map((fault) => ({ at: fault.from, line: `    ${faultLine(fault)}` })),
+  ].toSorted((a, b) => a.at - b.at).map(({ line }) => line)
+  return steps.length > MOST_STEPS ? [...lines, `    … ${steps.length - MOST_STEPS} more steps of their connections`] : lines
 }
 
 export const faultLine = ({ kind, from, to }: FaultSpan): string => `${time(from)}–${to === Infinity ? 'end' : time(to)} FAULT ${kind}`

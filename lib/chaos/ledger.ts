@@ -55,6 +55,8 @@ export interface Incident {
   readonly text: string
   readonly client: number
   readonly at: number
+  /** When what it is about happened. */
+  readonly about: number
 }
 
 /** Something that happened to a client's connection. */
@@ -90,7 +92,7 @@ export interface Ledger {
   /** `name` is the hash of the stanza-id (XEP-0359), 0 without. */
   received(message: number, life: Life, at: number, form: Form, delayed: boolean, name: number): void
   fault(kind: string, at: number, crash: boolean): FaultSpan
-  incident(kind: string, client: number, at: number, text: string): void
+  incident(kind: string, client: number, at: number, text: string, about?: number): void
   step(client: number, at: number, what: string): void
   /** A message came back to its sender that cannot be told from others: one of those to this account. */
   nameless(client: number, account: number): void
@@ -190,9 +192,9 @@ export const makeLedger = (parties: readonly Party[], accounts: readonly string[
       faults.push(span)
       return span
     },
-    incident: (kind, client, at, text) => {
+    incident: (kind, client, at, text, about = at) => {
       seen.set(kind, (seen.get(kind) ?? 0) + 1)
-      if (incidents.length < limits.incidents) incidents.push({ kind, client, at, text })
+      if (incidents.length < limits.incidents) incidents.push({ kind, client, at, text, about })
     },
     step: (client, at, what) => {
       if (steps.length < limits.steps) steps.push({ client, at, what })

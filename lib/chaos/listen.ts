@@ -4,6 +4,7 @@ import { NS } from '../base/namespaces.js'
 import type { Frame } from '../base/stanza.js'
 import { attribute } from '../wire/writer.js'
 import type { Self } from './self.js'
+import { time } from './history.js'
 import { REFUSED } from './ledger.js'
 import { CARBONS, hear, isWhole, MAM, messageOfId, numberIn, serialIn } from './speech.js'
 
@@ -63,7 +64,7 @@ export const makeListener = (self: Self, proved: (count: number) => void): (fram
     }
     const { what, at, proves } = answer.request
     if (answer.kind === 'again') {
-      if (!ledger.crashed(at, now(), AROUND_CRASH)) ledger.incident('answered twice', profile.index, now(), `${what}, asked at ${at.toFixed(0)}`)
+      if (!ledger.crashed(at, now(), AROUND_CRASH)) ledger.incident('answered twice', profile.index, now(), `${what}, asked at ${time(at)}`, at)
       return
     }
     if (proves > 0) proved(proves)

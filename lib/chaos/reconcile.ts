@@ -8,6 +8,7 @@ export const PROMISES = {
   ackedAndLost: 'acknowledged and lost',
   lost: 'lost',
   duplicated: 'duplicated in one session',
+  copyAndOriginal: 'in one session as a carbon copy and as itself',
   resentTwice: 'delivered twice because sent again, though with an id',
   cameAgain: 'came again though acknowledged',
   reordered: 'reordered',
@@ -127,9 +128,10 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
 
     // in one session: once, whatever it came as
     let twice = false
-    for (const [i, { life }] of seen.entries()) {
-      if (seen.findIndex((other) => other.life === life) === i) continue
-      if ((flags & RESENT) === 0) accuse('duplicated', m, life.id)
+    for (const [i, { life, form }] of seen.entries()) {
+      const first = seen.findIndex((other) => other.life === life)
+      if (first === i) continue
+      if ((flags & RESENT) === 0) accuse(seen[first]?.form === form ? 'duplicated' : 'copyAndOriginal', m, life.id)
       else if ((flags & NAMED) !== 0) accuse('resentTwice', m, life.id)
       else twice = true
     }

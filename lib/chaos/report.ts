@@ -1,5 +1,5 @@
 // What came of it: one table for eyes, one object for programs, and the stories of the first offenders.
-import { history, time } from './history.js'
+import { history, incidentStory } from './history.js'
 import type { Ledger } from './ledger.js'
 import { PROMISES } from './reconcile.js'
 import type { Promised, Verdict } from './reconcile.js'
@@ -94,6 +94,6 @@ const stories = (ledger: Ledger, { offenders }: Verdict): string => {
   const seen = INCIDENTS.flatMap((kind) => ledger.incidents.filter((i) => i.kind === kind).slice(0, 3))
   return [
     ...told.map((offender) => history(ledger, offender)),
-    ...seen.map(({ kind, client, at, text }) => `${kind}: ${time(at)} ${client >= 0 ? `${ledger.parties[client]?.full}: ` : ''}${text}`),
+    ...seen.map((incident) => incidentStory(ledger, incident)),
   ].join('\n\n')
 }
