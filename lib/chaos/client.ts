@@ -47,7 +47,7 @@ export const makeClient = (profile: Profile, world: World, random: Random, drain
       self.send(`<iq type='${type}' id='${id}'${to === '' ? '' : ` to='${to}'`}>${payload}</iq>`, -1)
       return id
     },
-    note: (what) => ledger.step(profile.index, now(), what),
+    note: (what) => ledger.step(profile.index, now(), drain ? `${what} (the fetcher at the end)` : what),
     waiting: new Map(),
     answer: (id, ms) => new Promise((resolve) => {
       const settle = (frame: Frame | null): void => {

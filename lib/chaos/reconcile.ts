@@ -36,6 +36,8 @@ export interface Allowed {
   readonly resentNameless: number
   /** Sent again in a later session. */
   readonly resent: number
+  /** Chat states that came twice, before and after a crash: nothing of them is written down, so their sender cannot know. */
+  readonly stateTwice: number
 }
 
 export interface Offender {
@@ -108,6 +110,7 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
   const nameless = new Map(ledger.namelessRefusals)
   let repeated = 0
   let resentNameless = 0
+  let stateTwice = 0
   let unproven = 0
   let refused = 0
   let resent = 0
@@ -131,7 +134,8 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     for (const [i, { life, form }] of seen.entries()) {
       const first = seen.findIndex((other) => other.life === life)
       if (first === i) continue
-      if ((flags & RESENT) === 0) accuse(seen[first]?.form === form ? 'duplicated' : 'copyAndOriginal', m, life.id)
+      if ((flags & STATE) !== 0 && ledger.crashed(receipts.get('at', (seen[first] as (typeof seen)[number]).receipt), receipts.get('at', (seen[i] as (typeof seen)[number]).receipt))) stateTwice++
+      else if ((flags & RESENT) === 0) accuse(seen[first]?.form === form ? 'duplicated' : 'copyAndOriginal', m, life.id)
       else if ((flags & NAMED) !== 0) accuse('resentTwice', m, life.id)
       else twice = true
     }
@@ -236,7 +240,7 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
 
   return {
     counts, offenders, texts: ledger.texts, acked: ledger.acked, delivered: ledger.delivered, chatStates, copies: copied,
-    allowed: { unproven, refused, repeated, resentNameless, resent },
+    allowed: { unproven, refused, repeated, resentNameless, resent, stateTwice },
   }
 }
 

@@ -70,6 +70,7 @@ export const report = (ledger: Ledger, verdict: Verdict, facts: Facts): Report =
     line(allowed.repeated, 'delivered to a session, and again to a later one of its account'),
     line(allowed.resent, 'sent again in a later session'),
     line(allowed.resentNameless, 'of these delivered twice, for want of an id'),
+    line(allowed.stateTwice, 'chat states that came twice, across a crash'),
     line(allowed.unproven, 'lost with a connection, of clients without stream management'),
     line(allowed.refused, 'refused with an error'),
     '',

@@ -152,6 +152,23 @@ t.test('a chat state may be lost, but not doubled', async (t) => {
   t.match(verdict, { texts: 0, chatStates: 2 })
 })
 
+t.test('across a crash a chat state may come twice, a message may not', async (t) => {
+  const s = scene()
+  const [state, message] = [s.say(1, -1, STATE), s.say(1)]
+  for (const m of [state, message]) s.get(m, JULIET)
+  s.ledger.fault('kill', 14, true).to = 15
+  s.get(state, JULIET)
+  const verdict = s.judge()
+  broken(t, verdict, {})
+  t.equal(verdict.allowed.stateTwice, 1)
+  const other = scene()
+  const twice = other.say(1)
+  other.get(twice, JULIET)
+  other.ledger.fault('kill', 12, true).to = 13
+  other.get(twice, JULIET)
+  broken(t, other.judge(), { duplicated: 1 })
+})
+
 t.test('what a later session gets again is allowed, with the same stanza-id', async (t) => {
   const s = scene()
   const message = s.say(2)
