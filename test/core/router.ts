@@ -4,9 +4,12 @@ import type { Element } from 'ltx'
 import t from 'tap'
 import { AwayError, StanzaError, UsageError } from '../../lib/base/errors.js'
 import { compile } from '../../lib/core/dispatch.js'
+import { idOf } from '../../lib/core/log-id.js'
+import type { LogId } from '../../lib/core/log-id.js'
 import type { Settings } from '../../lib/base/config.js'
 import type { Route } from '../../lib/core/route.js'
 import { ROUTES } from '../../routes/index.js'
+import { ARCHIVED, QUEUED, SENT } from '../../lib/core/ports.js'
 import { frame, memoryStore, testCore } from '../helpers/core.js'
 import type { MemoryStore, TestCore as Core, TestSession } from '../helpers/core.js'
 
@@ -20,8 +23,8 @@ const read = (octets: string): Element => parse(octets) as Element
 const condition = (octets: string | undefined): string => octets === undefined ? 'nothing' : read(octets).getChild('error')?.getChildElements()[0]?.name ?? 'no error'
 
 /** delivered to …, stored, refused with …, or ignored: what a sender and a receiver can see. */
-const outcome = async (arrange: (core: Core) => TestSession[], xml: string): Promise<string> => {
-  const { core, store, romeo } = setUp()
+const outcome = async (arrange: (core: Core) => TestSession[], xml: string, settings: Partial<Settings> = {}): Promise<string> => {
+  const { core, store, romeo } = setUp(ROUTES, settings)
   const sessions = arrange(core)
   const ending = await core.from(romeo, xml)
   const got = sessions.filter((s) => s.got.length > 0).map((s) => s.jid.resource)
@@ -30,6 +33,9 @@ const outcome = async (arrange: (core: Core) => TestSession[], xml: string): Pro
   if (got.length > 0) return `delivered to ${got.join(' and ')}`
   return typeof ending === 'string' ? ending : 'ignored'
 }
+
+/** XEP-0359, as the last entry of Juliet's log is named. */
+const stanzaId = (store: MemoryStore): string => `<stanza-id xmlns='urn:xmpp:sid:0' by='${JULIET}' id='${idOf(store.log.entries_.get(JULIET)?.at(-1) as LogId)}'/>`
 
 const nobody = (): TestSession[] => []
 const negative = (core: Core): TestSession[] => [core.session(`${JULIET}/tomb`, -1)]
@@ -60,15 +66,49 @@ const MESSAGES: [string, (core: Core) => TestSession[], string, string[]][] = [
   ['RFC 6120 §10.5.2 a resource of the server', nobody, 'localhost/x', [E, E, E, I, I]],
 ]
 
-for (const [row, who, to, expected] of MESSAGES) {
-  t.test(`RFC 6121 message: ${row}`, async (t) => {
-    for (const [i, type] of ['normal', 'chat', 'groupchat', 'headline', 'error'].entries()) {
-      t.equal(await outcome(who, `<message to='${to}' type='${type}' id='1'><body>x</body></message>`), expected[i], type)
-    }
-    t.equal(await outcome(who, `<message to='${to}' id='1'><body>x</body></message>`), expected[0], 'no type is normal (§5.2.2)')
-    t.equal(await outcome(who, `<message to='${to}' type='odd' id='1'><body>x</body></message>`), expected[0], 'an unknown type is normal (§5.2.2)')
-  })
+// durability.md: whether a message is committed before it goes, noted behind it, or not at all, it goes to the same sessions
+const MODES: readonly (readonly [string, Partial<Settings>])[] = [
+  ['durable', { durability: { '*': 'durable' }, archive: 'always' }], ['routed', { durability: { '*': 'routed' }, archive: 'always' }],
+  ['routed, no archive', { durability: { '*': 'routed' }, archive: 'off' }], ['durable, no archive', { durability: { '*': 'durable' }, archive: 'off' }],
+]
+
+for (const [mode, settings] of MODES.slice(0, 3)) {
+  for (const [row, who, to, expected] of MESSAGES) {
+    t.test(`RFC 6121 message, ${mode}: ${row}`, async (t) => {
+      for (const [i, type] of ['normal', 'chat', 'groupchat', 'headline', 'error'].entries()) {
+        t.equal(await outcome(who, `<message to='${to}' type='${type}' id='1'><body>x</body></message>`, settings), expected[i], type)
+      }
+      t.equal(await outcome(who, `<message to='${to}' id='1'><body>x</body></message>`, settings), expected[0], 'no type is normal (§5.2.2)')
+      t.equal(await outcome(who, `<message to='${to}' type='odd' id='1'><body>x</body></message>`, settings), expected[0], 'an unknown type is normal (§5.2.2)')
+    })
+  }
 }
+
+t.test('durability.md: what each mode has in the log, and when', async (t) => {
+  for (const [mode, settings] of MODES) {
+    const { core, store, romeo } = setUp(ROUTES, settings)
+    const [juliet] = one(core) as [TestSession]
+    let commit = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      commit = resolve
+    })
+    store.log.before = () => held
+    const ending = await core.router.fromClient(romeo, frame(`<message to='${JULIET}' type='chat'><body>x</body></message>`))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const durable = settings.durability?.['*'] === 'durable'
+    t.equal(ending, durable ? 'logged' : 'delivered', mode)
+    t.equal(juliet.got.length, durable ? 0 : 1, `${mode}: ${durable ? 'not before it is committed' : 'at once'}`)
+    commit()
+    await core.log.idle(5000)
+    t.equal(juliet.got.length, 1)
+    const entries = (account: string): number[] => (store.log.entries_.get(account) ?? []).map((e) => e.flags)
+    const archived = settings.archive === 'always' ? ARCHIVED : 0
+    t.same(entries(JULIET), durable ? [QUEUED | archived] : archived === 0 ? [] : [ARCHIVED], `${mode}: the receiver's copy`)
+    t.same(entries('romeo@localhost'), archived === 0 ? [] : [SENT | ARCHIVED], `${mode}: the sender's`)
+    const id = read(juliet.got[0] as string).getChild('stanza-id', 'urn:xmpp:sid:0')?.attrs['id'] as string | undefined
+    t.equal(id, durable && archived !== 0 ? idOf(store.log.entries_.get(JULIET)?.[0] as LogId) : undefined, `${mode}: XEP-0359, the name that the archive gives it`)
+  }
+})
 
 const ALL = 'delivered to balcony and chamber and garden and tomb'
 // section · who · address · available, unavailable, subscribe, probe, error. Romeo is no contact: §3 in subscribing.ts, §4 in presence.ts
@@ -193,20 +233,20 @@ t.test('the sender is stamped, whatever it wrote', async (t) => {
   t.equal(read(juliet.got.pop() as string).attrs['from'], 'romeo@localhost', 'a subscription is the account\'s (RFC 6121 §3.1.2)')
 })
 
-t.test('octets go through unchanged but for the stamp', async (t) => {
-  const { core, romeo } = setUp()
+t.test('octets go through unchanged but for the stamp and, behind all else, the archive\'s id', async (t) => {
+  const { core, store, romeo } = setUp()
   const [juliet] = one(core) as [TestSession]
   const inside = '<body>h\u00e4 \u2615 &amp; &#10;&#13;&#9; <![CDATA[<x>]]></body><x xmlns:p=\'urn:p\' p:a="1"/>'
   await core.from(romeo, `<message to='${JULIET}'>${inside}</message>`)
-  t.equal(Buffer.from(juliet.got[0] as string, 'latin1').toString(), `<message from='romeo@localhost/orchard' to='${JULIET}'>${inside}</message>`)
+  t.equal(Buffer.from(juliet.got[0] as string, 'latin1').toString(), `<message from='romeo@localhost/orchard' to='${JULIET}'>${inside}${stanzaId(store)}</message>`)
 })
 
 t.test('an empty xml:lang or `to` does not become a second one, which would end its receivers\' streams', async (t) => {
-  const { core } = setUp()
+  const { core, store } = setUp()
   const [juliet] = one(core) as [TestSession]
   const german = core.session('romeo@localhost/german', 0, 'de')
   await core.from(german, `<message to='${JULIET}' xml:lang=''><body>x</body></message>`)
-  t.equal(juliet.got.pop(), `<message from='romeo@localhost/german' xml:lang='de' to='${JULIET}'><body>x</body></message>`)
+  t.equal(juliet.got.pop(), `<message from='romeo@localhost/german' xml:lang='de' to='${JULIET}'><body>x</body>${stanzaId(store)}</message>`)
   await core.from(german, '<presence to=\'\' xml:lang=\'\'/>')
   t.equal(german.got.pop(), "<presence from='romeo@localhost/german' xml:lang='de' to='romeo@localhost'/>")
 })
@@ -220,17 +260,29 @@ t.test('a message that nobody takes after all is stored, or its sender hears', a
   t.equal(await core.from(romeo, `<iq type='get' id='1' to='${JULIET}/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`), 'refused')
 })
 
-t.test('with the database away senders are told to wait, and nobody is called offline', async (t) => {
+t.test('D20: with the database away nothing is answered, nobody is called offline, and all goes on when it is back', async (t) => {
   const { core, store, romeo } = setUp()
   store.broken = true
-  t.equal(core.router.fromClient(romeo, frame(`<message to='${JULIET}' type='chat'><body>x</body></message>`)), 'logged')
+  t.equal(await core.router.fromClient(romeo, frame(`<message to='${JULIET}' type='chat'><body>x</body></message>`)), 'logged')
   const ping = core.from(romeo, `<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
   await new Promise((resolve) => setTimeout(resolve, 100))
   t.same(romeo.got, [], 'D20: neither an error nor an answer that would prove the message')
   store.broken = false
   await ping
-  t.equal(romeo.got.length, 1)
+  t.same(romeo.got.map((xml) => read(xml).attrs['id']), ['p'])
   t.equal(store.messages.length, 1)
+})
+
+t.test('routed: with the database away who needs it is told to wait, and who does not is served', async (t) => {
+  const { core, store, romeo } = setUp(ROUTES, { durability: { '*': 'routed' } })
+  const [juliet] = one(core) as [TestSession]
+  store.broken = true
+  t.equal(await core.router.fromClient(romeo, frame(`<message to='${JULIET}' type='chat'><body>x</body></message>`)), 'delivered')
+  t.equal(juliet.got.length, 1)
+  t.equal(await core.router.fromClient(romeo, frame(`<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)), 'answered')
+  store.broken = false
+  await core.log.idle(5000)
+  t.equal(store.log.entries_.get(JULIET)?.length, 1, 'archived when it is back')
 })
 
 t.test('a full mailbox refuses with resource-constraint', async (t) => {
@@ -251,7 +303,7 @@ t.test('XEP-0334 §4.2 and XEP-0160 §3: what is not for keeping is not kept', a
 })
 
 t.test('design.md §6, identity: forged stanza-ids and delays are cut out in every spelling', async (t) => {
-  const { core, romeo } = setUp()
+  const { core, store, romeo } = setUp()
   const [juliet] = one(core) as [TestSession]
   const sid = 'xmlns=\'urn:xmpp:sid:0\''
   const forgeries = [
@@ -263,10 +315,13 @@ t.test('design.md §6, identity: forged stanza-ids and delays are cut out in eve
   for (const forgery of forgeries) {
     await core.from(romeo, `<message to='${JULIET}' type='chat'><body>x</body>${forgery}<thread>y</thread></message>`)
     const got = read(juliet.got.pop() as string)
-    t.same(got.getChildElements().map((e) => e.name), ['body', 'thread'], forgery)
+    t.same(got.getChildElements().map((e) => e.name), ['body', 'thread', 'stanza-id'], forgery)
+    t.ok(String(got).endsWith(read(stanzaId(store)).toString() + '</message>'), 'the one that is there is the server\'s')
   }
   await core.from(romeo, `<message to='${JULIET}'><stanza-id ${sid} by='room@elsewhere.example' id='1'/><delay xmlns='urn:xmpp:delay' from='room@localhost' stamp='x'/></message>`)
-  t.equal(read(juliet.got.pop() as string).getChildElements().length, 2, 'what others say of themselves stays')
+  const others = read(juliet.got.pop() as string).getChildElements()
+  t.same(others.map((e) => e.attrs['by'] ?? e.attrs['from']), ['room@elsewhere.example', 'room@localhost'], 'what others say of themselves stays')
+  t.equal(store.log.entries_.get(JULIET)?.length, forgeries.length, 'and is by itself nothing worth keeping')
 })
 
 t.test('every ending is counted, ignored ones by their rule', async (t) => {
