@@ -130,13 +130,13 @@ t.test('the server listens on loopback until a real domain and its certificate a
 
 t.test('what was set and is not in effect yet is named; what is in effect is not', async t => {
   const { settings, sources } = readSettings({
-    env: { JIDWAY_ARCHIVE: 'off', JIDWAY_REGISTRATION: 'closed', JIDWAY_S2S_PORT: '', NATS_URL: 'nats://u:geheim@h:4222' },
+    env: { JIDWAY_ADMIN: 'romeo@localhost', JIDWAY_ARCHIVE: 'off', JIDWAY_DURABILITY: 'routed', JIDWAY_REGISTRATION: 'closed', JIDWAY_S2S_PORT: '', NATS_URL: 'nats://u:geheim@h:4222' },
     flags: { 'component-port': '5275', 'c2s-port': '0' },
   })
   t.same(notInEffect(settings, sources), [
     { key: 'nats_url', value: 'nats://u:***@h:4222', source: 'NATS_URL' },
     { key: 'component_port', value: '5275', source: '--component-port' },
-    { key: 'archive', value: 'off', source: 'JIDWAY_ARCHIVE' },
+    { key: 'admin', value: 'romeo@localhost', source: 'JIDWAY_ADMIN' },
   ])
 })
 

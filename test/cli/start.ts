@@ -96,8 +96,8 @@ t.test('--demo makes demo1 and demo2 with their names as passwords, loudly, and 
 })
 
 t.test('settings not in effect are named at the start', async t => {
-  const server = start(t, ['--data', t.testdir({})], { JIDWAY_ARCHIVE: 'off' })
-  await server.until(/!! archive = off \(from JIDWAY_ARCHIVE\) is not in effect in this version/)
+  const server = start(t, ['--data', t.testdir({})], { JIDWAY_ADMIN: 'romeo@localhost' })
+  await server.until(/!! admin = romeo@localhost \(from JIDWAY_ADMIN\) is not in effect in this version/)
   server.child.kill('SIGTERM')
   await server.ended
 })

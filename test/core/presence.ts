@@ -464,6 +464,9 @@ t.test('presence that comes while a mailbox is being read is not lost, and follo
   t.same(all.filter((s) => s.startsWith('juliet/balcony chat')).map((s) => s.slice(-1)), ['1', '2', '3', '4', '5'])
   t.same(all.filter((s) => s.startsWith('juliet') && !s.includes('chat')), ['juliet/balcony', 'juliet/balcony while'])
   t.equal(romeo.priority, 3, 'and the last priority counts')
+  core.tick() // its client is asked for the last of them
+  await new Promise(setImmediate)
+  await core.acks.flush()
   t.equal(store.messages.length, 0)
 })
 

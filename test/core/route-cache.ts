@@ -183,7 +183,7 @@ t.test('a second node in the same Postgres: hit, expiry, stale and refused, look
   const bus = scriptedBus()
   const clock = fakeClock()
   const core = testCore({
-    store: memoryStore([]), stores: { presence: store },
+    store: memoryStore(names.map((name) => `${name}@localhost`)), stores: { presence: store },
     bus, clock, settings: { routeCacheEntries: 10 },
   })
   const romeo = core.session('romeo@localhost/orchard')
