@@ -20,6 +20,23 @@ export const bystander = async (server: TestServer, work: Promise<unknown>): Pro
   return { worst, pings }
 }
 
+/** Read what comes without building trees, and say so when asked (durability.md D18). Returns the messages' ids, in order. */
+export const reads = (client: RawClient): readonly string[] => {
+  const ids: string[] = []
+  let tail = ''
+  client.socket.removeAllListeners('data')
+  client.socket.on('data', (data) => {
+    const text = tail + data.toString('latin1')
+    const cut = text.lastIndexOf('>') + 1
+    tail = text.slice(cut)
+    for (const [, message, proof, from] of text.slice(0, cut).matchAll(/<message[^>]* id='([^']*)'|<iq type='get' id='(proof-[^']*)' from='([^']*)'/g)) {
+      if (message !== undefined) ids.push(message)
+      else client.socket.write(`<iq type='result' id='${proof}' to='${from}'/>`)
+    }
+  })
+  return ids
+}
+
 /** Write all of it, as fast as the socket takes it, and count what comes back without building trees. */
 export const flood = async (client: RawClient, stanza: (i: number) => string, n: number, last: string): Promise<void> => {
   client.socket.removeAllListeners('data')

@@ -60,11 +60,29 @@ t.test('of the presence that a slow reader has not read, the last is kept; a mes
   t.pass('who reads again gets all as it comes')
 })
 
-t.test('what cannot be replaced ends the connection of who does not read it, as before', async (t) => {
+t.test('D13: messages that a slow reader has not read stay in the log, its connection lives, and it gets them when it reads', async (t) => {
+  const server = await testServer(t, { writeBufferBytes: 4 * MIB })
+  const { romeo, juliet, buffered } = await stalled(server)
+  const full = buffered()
+  const n = 300
+  for (let i = 0; i < n; i++) {
+    juliet.send(`<message to='romeo@localhost/phone' type='chat' id='m${i}'><body>${FILL}</body></message>`)
+    if (i % 20 === 0) await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
+  }
+  await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
+  t.equal(server.sessions.size, 2)
+  t.ok(buffered() - full < 1.5 * MIB, `${buffered() - full} octets more wait to be written, of ${n * FILL.length}`)
+  romeo.socket.resume()
+  await romeo.next((e) => e.attrs['id'] === `m${n - 1}`)
+  t.same(romeo.elements.filter((e) => e.name === 'message').map((e) => e.attrs['id']), Array.from({ length: n }, (_, i) => `m${i}`), 'once, and in order')
+  t.notOk(server.logged.some((line) => /does not read/.test(line.msg)))
+})
+
+t.test('what cannot be replaced, and is not of the log, ends the connection of who does not read it', async (t) => {
   const server = await testServer(t, { writeBufferBytes: 4 * MIB })
   const { romeo, juliet } = await stalled(server)
   for (let i = 0; i < 300 && server.sessions.size === 2; i++) {
-    juliet.send(`<message to='romeo@localhost/phone' type='chat'><body>${FILL}</body></message>`)
+    juliet.send(`<message to='romeo@localhost/phone' type='headline'><body>${FILL}</body></message>`)
     if (i % 20 === 0) await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
   }
   await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
