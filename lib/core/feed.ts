@@ -114,7 +114,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       void start(session, false, null)
       return false
     }
-    if (session.receipts !== null && session.receipts.octets > window) {
+    if (isFull(session)) {
       session.behind = session.missed = true
       void start(session, false, null)
       return false
@@ -230,6 +230,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
 
   const isHere = (session: Session): boolean => session.open && (session.stream === null || session.stream.connected)
 
+  const isFull = ({ receipts }: Session): boolean => receipts !== null && receipts.octets > window
+
   /** Until its client has acknowledged enough. False: it is gone. */
   const hasRoom = async (session: Session, state: { wake: (() => void) | null }): Promise<boolean> => {
     while (isHere(session) && session.receipts !== null && session.receipts.octets > window >> 1) {
@@ -266,6 +268,9 @@ export const makeFeed = (parts: FeedParts): Feed => {
         // D6: a hole found when reading is final
         if (!hand(session, entry, false)) return over(session, state)
         session.position = entry.seq
+        // one page may be more than a write buffer takes (D13)
+        if (isFull(session) && !await hasRoom(session, state)) return over(session, state)
+        if (state.pull) break
       }
       if (entries.length > 0) session.receipts?.ask()
       else if (!session.missed && !state.pull) {
@@ -288,9 +293,11 @@ export const makeFeed = (parts: FeedParts): Feed => {
       for (const entry of entries) {
         after = entry.seq
         if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !hand(session, entry, true)) return false
+        // what of this page is left others may have by the time that there is room: it is read anew
+        if (isFull(session)) break
       }
-      if (entries.length < page) return true
-      session.receipts?.ask()
+      if (entries.length > 0) session.receipts?.ask()
+      if (entries.length < page && after === (entries.at(-1)?.seq ?? after)) return true
     }
   }
 

@@ -34,6 +34,8 @@ export class PingProof implements Receipts {
   private ping = ''
   private proves = 0
   private asked = -Infinity
+  /** More has to be proved as soon as this ping is answered. */
+  private again = false
 
   constructor(session: Session, host: ProofHost) {
     this.session = session
@@ -45,6 +47,8 @@ export class PingProof implements Receipts {
     this.written.push({ given, size: octets.length })
     this.there.add(given.seq)
     this.octets += octets.length
+    // who reads the log asks at the end of each page (durability.md D18)
+    if (this.session.behind) return true
     // at once where it was not asked just now: a client that leaves soon has said what it has got
     if (this.written.length >= ASK_AFTER || this.host.now() - this.asked > ASK_EVERY) this.ask()
     else this.host.askSoon(this)
@@ -56,7 +60,8 @@ export class PingProof implements Receipts {
   }
 
   ask(): void {
-    if (this.ping !== '' || this.written.length === 0) return
+    this.again = this.ping !== ''
+    if (this.again || this.written.length === 0) return
     const { jid, outlet, account } = this.session
     this.ping = `proof-${++ids}`
     this.proves = this.written.length
@@ -78,7 +83,7 @@ export class PingProof implements Receipts {
       this.octets -= size
     }
     this.host.acknowledged(this.session, proved.map((w) => w.given))
-    if (this.written.length >= ASK_AFTER) this.ask()
+    if (this.again || this.written.length >= ASK_AFTER) this.ask()
     else if (this.written.length > 0) this.host.askSoon(this)
     return true
   }

@@ -1,5 +1,6 @@
 // "Where the peers fell" (design.md §6): what other servers got wrong when they were attacked. One test a point, named after it.
 // Log-in's points are in login.ts and guessing.ts, those of WebSocket in websocket.ts, fairness in fairness.ts.
+import type { Element } from 'ltx'
 import { SaxesParser } from 'saxes'
 import t from 'tap'
 import { header, rawClient } from '../helpers/client.js'
@@ -115,13 +116,15 @@ t.test('identity: forged <stanza-id/> and <delay/> are removed in every spelling
   ]
   const honest = '<stanza-id xmlns=\'urn:xmpp:sid:0\' by=\'room@conference.example.org\' id=\'h\'/><delay xmlns=\'urn:xmpp:delay\' from=\'example.org\' stamp=\'2002-09-10T23:08:25Z\'/>' +
     '<stanza-id xmlns=\'urn:other\' by=\'juliet@localhost\' id=\'h\'/>'
+  /** The archive's own, which comes last. */
+  const ours = (e: Element): string | null => (e.name === 'stanza-id' && e.attrs['by'] === 'juliet@localhost' && /^[0-9a-z]+-[0-9a-z]{4,}$/.test(String(e.attrs['id'])) ? 'ours' : null)
   romeo.send(`<message xmlns:s='urn:xmpp:sid:0' to='juliet@localhost' type='chat'><s:stanza-id by='juliet@localhost' id='f'/><body>1</body><s:stanza-id by='a@example.org' id='h'/></message>`)
-  t.same((await juliet.next((e) => e.name === 'message')).getChildElements().map((e) => e.attrs['id'] ?? e.name), ['body', 'h'], 'with a prefix of the stanza')
+  t.same((await juliet.next((e) => e.name === 'message')).getChildElements().map((e) => ours(e) ?? e.attrs['id'] ?? e.name), ['body', 'h', 'ours'], 'with a prefix of the stanza')
   for (const forgery of [...forged, forged.join('')]) {
     romeo.send(`<message to='juliet@localhost' type='chat'>${forgery}<body>1</body>${honest}${forgery}</message>`)
     const got = await juliet.next((e) => e.name === 'message')
-    const left = got.getChildElements().map((e) => e.attrs['id'] ?? e.attrs['from'] ?? e.name)
-    t.same(left, ['body', 'h', 'example.org', 'h'], forgery.slice(0, 90))
+    const left = got.getChildElements().map((e) => ours(e) ?? e.attrs['id'] ?? e.attrs['from'] ?? e.name)
+    t.same(left, ['body', 'h', 'example.org', 'h', 'ours'], forgery.slice(0, 90))
   }
 })
 
@@ -148,7 +151,7 @@ t.test('identity: a request to another\'s bare JID is refused and not applied to
   t.pass('the account is still there')
 })
 
-t.test('slow reader: what it leaves unread is bounded; then it is closed, and each sender\'s message is delivered, stored or refused', async (t) => {
+t.test('slow reader: what it leaves unread is bounded, in memory and in the log; each message is kept or refused, and it gets what was kept', async (t) => {
   const server = await testServer(t, { writeBufferBytes: 256 * 1024, offlineMaxPerSender: 50 })
   const juliet = await server.login('juliet', 'balcony')
   await juliet.presence()
@@ -165,12 +168,14 @@ t.test('slow reader: what it leaves unread is bounded; then it is closed, and ea
   for (const e of romeo.elements) if (e.name === 'message') errors.push(`${e.attrs['type']} ${e.getChild('error')?.getChildElements()[0]?.name}`)
   const counts = { delivered: server.counters.delivered - delivered, stored: server.counters.stored - stored, refused: server.counters.refused - refused }
   t.equal(counts.delivered + counts.stored + counts.refused, N, JSON.stringify(counts))
-  t.ok(counts.delivered < N - 100, 'it was closed long before the end')
-  t.equal(counts.stored, 50, 'then the mailbox took what one sender may leave there')
+  t.equal(counts.delivered + counts.stored, 50, 'the log took what one sender may leave there')
   t.equal(counts.refused, errors.length, 'and the others came back')
   t.same(new Set(errors), new Set(['error resource-constraint']))
-  t.equal(server.sessions.of('juliet@localhost').all.length, 0)
-  t.ok(server.logged.some((line) => /does not read/.test(line.msg)), 'the log says so')
+  const [session] = server.sessions.of('juliet@localhost').all
+  t.ok((session?.receipts?.octets ?? Infinity) <= 256 * 1024, 'few of them are in memory')
+  t.notOk(server.logged.some((line) => /does not read/.test(line.msg)))
+  juliet.socket.resume()
+  t.same((await messages(juliet, 50)).map((e) => e.attrs['id']), Array.from({ length: 50 }, (_, i) => `s${i}`), 'once, and in order')
 })
 
 t.test('one stranger cannot fill a mailbox: beyond the share of one sender each message is refused, others still get through', async (t) => {
