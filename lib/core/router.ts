@@ -141,7 +141,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     const plan = dispatch.plans.received[stanza.kind]
     if (plan !== null) {
       const walked = walk(plan, routed, services)
-      if (walked !== routed) return after(walked, locate)
+      if (walked !== routed) return after(walked, (r) => locate(r.logged && !isLoggable(r.stanza) ? { ...r, logged: false } : r)) // without its forgeries it may be empty
     }
     return locate(routed)
   }
