@@ -141,7 +141,7 @@ t.test('everything that is not log-in waits for it: not-authorized; and a stanza
   }
 })
 
-t.test('<resume/> before bind is refused and the client binds instead; <enable/> too, and both leave the stream alive', async (t) => {
+t.test('XEP-0198: a <resume/> of what there is not is refused and the client binds instead; what is out of place too, and the stream stays alive', async (t) => {
   const server = await shared
   const client = await server.client()
   await client.open()
@@ -152,14 +152,22 @@ t.test('<resume/> before bind is refused and the client binds instead; <enable/>
   t.equal(failed.attrs['xmlns'], 'urn:xmpp:sm:3')
   t.equal(failed.getChildElements()[0]?.name, 'item-not-found')
   t.equal((await client.iq('set', '<bind xmlns=\'urn:ietf:params:xml:ns:xmpp-bind\'/>')).attrs['type'], 'result')
+  const refused = async (xml: string): Promise<void> => {
+    client.send(xml)
+    t.equal((await client.next((e) => e.name === 'failed')).getChildElements()[0]?.name, 'unexpected-request', xml)
+  }
+  for (const early of ['r', 'a', 'resume']) await refused(`<${early} xmlns='urn:xmpp:sm:3' h='0'/>`)
   client.send('<enable xmlns=\'urn:xmpp:sm:3\' resume=\'true\'/>')
-  t.equal((await client.next((e) => e.name === 'failed')).getChildElements()[0]?.name, 'feature-not-implemented')
+  t.match((await client.next((e) => e.name === 'enabled')).attrs, { id: /^[0-9a-f]{16,}$/, resume: 'true', max: String(server.settings.resumeWindow) }, '§3')
+  await refused('<enable xmlns=\'urn:xmpp:sm:3\'/>')
   await client.presence()
+  client.send('<a xmlns=\'urn:xmpp:sm:3\' h=\'many\'/>')
+  t.equal(await streamError(client), 'invalid-xml')
 })
 
 t.test('an unknown element at the top ends the stream: unsupported-stanza-type (§4.9.3.24)', async (t) => {
   const server = await shared
-  for (const unknown of ['<what/>', '<message xmlns=\'jabber:server\'/>', '<a xmlns=\'urn:xmpp:sm:3\'/>', '<auth xmlns=\'urn:ietf:params:xml:ns:xmpp-sasl\'/>', '<open xmlns=\'urn:ietf:params:xml:ns:xmpp-framing\'/>']) {
+  for (const unknown of ['<what/>', '<message xmlns=\'jabber:server\'/>', '<a xmlns=\'urn:xmpp:sm:2\'/>', '<auth xmlns=\'urn:ietf:params:xml:ns:xmpp-sasl\'/>', '<open xmlns=\'urn:ietf:params:xml:ns:xmpp-framing\'/>']) {
     const client = await server.login('romeo')
     client.send(unknown)
     t.equal(await streamError(client), 'unsupported-stanza-type', unknown)

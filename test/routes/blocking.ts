@@ -327,13 +327,15 @@ t.test('where the list cannot be read, a message is neither let through nor refu
 })
 
 t.test('between two who block nobody, nothing waits', async (t) => {
-  const store = memoryStore(['romeo@localhost', 'juliet@localhost'])
-  const core = testCore({ store })
-  const romeo = await core.login('romeo@localhost/orchard')
-  const juliet = await core.login('juliet@localhost/balcony')
-  for (const session of [romeo, juliet]) await core.from(session, '<presence/>')
-  const ending = core.router.fromClient(romeo, frame("<message to='juliet@localhost' type='chat'><body>x</body></message>"))
-  t.equal(ending, 'delivered', 'at once, without a promise')
+  for (const [mode, expected] of [['routed', 'delivered'], ['durable', 'logged']] as const) {
+    const store = memoryStore(['romeo@localhost', 'juliet@localhost'])
+    const core = testCore({ store, settings: { durability: { '*': mode } } })
+    const romeo = await core.login('romeo@localhost/orchard')
+    const juliet = await core.login('juliet@localhost/balcony')
+    for (const session of [romeo, juliet]) await core.from(session, '<presence/>')
+    const ending = core.router.fromClient(romeo, frame("<message to='juliet@localhost' type='chat'><body>x</body></message>"))
+    t.equal(ending, expected, `${mode}: at once, without a promise`)
+  }
 })
 
 t.test('privacy lists (XEP-0016), which blocking has replaced, are refused at once: Psi asks for them at each log-in', async (t) => {
