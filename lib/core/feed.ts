@@ -6,7 +6,6 @@ import { frameOf } from '../wire/framer.js'
 import { undefer } from './deferred.js'
 import { inForm, isCopied, withDelay, withStanzaId } from './entry.js'
 import { StreamError } from '../base/errors.js'
-import { orWait } from './or-wait.js'
 import { PingProof } from './ping-proof.js'
 import type { LogEntry, LoggedEntry, LogStore } from './ports.js'
 import { ARCHIVED, SENT } from './ports.js'
@@ -48,7 +47,10 @@ export interface Feed {
   passed(account: string, entry: LoggedEntry): void
   /** A new session stands at this number of its account's log. */
   bound(session: Session, position: number): void
-  /** Give a session what waits for its account, then what came since, then call `live` in the same turn. */
+  /**
+   * Give a session what waits for its account, then what came since, then call `live` in the same turn. Resolves then, or
+   * where that has to wait: for the client, who must be read from to acknowledge, or for the store.
+   */
   drain(session: Session, live: () => void): Promise<void>
   /** An entry that it was given before a crash, once more. */
   again(session: Session, entry: LogEntry | undefined, form: Form): void
@@ -69,10 +71,20 @@ const SOON_THERE = 5000
 /** ms between tries to read the log. */
 const AGAIN = 1000
 
+/** Who reads the log now. */
+interface Reader {
+  /** It is to begin anew with what waits. */
+  pull: boolean
+  wake: (() => void) | null
+  readonly live: (() => void)[]
+  /** Done, or it has to wait. */
+  readonly held: Promise<void>
+  readonly release: () => void
+}
+
 export const makeFeed = (parts: FeedParts): Feed => {
   const { store, sessions, jid, clock, page, window } = parts
-  /** Who reads the log now; `pull` when it is to begin anew. */
-  const reading = new Map<Session, { pull: boolean; wake: (() => void) | null; live: (() => void)[]; done: Promise<void> }>()
+  const reading = new Map<Session, Reader>()
   const toBeAsked = new Set<PingProof>()
   const asked = new Set<PingProof>()
 
@@ -81,6 +93,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       parts.acknowledged(session, given)
     },
     askSoon: (proof: PingProof): void => void toBeAsked.add(proof),
+    asked: (proof: PingProof): void => void asked.add(proof),
     now: () => clock.monotonic(),
   }
   const give = (session: Session, octets: string, declared: boolean, given: Given): boolean => {
@@ -232,67 +245,75 @@ export const makeFeed = (parts: FeedParts): Feed => {
 
   const isFull = ({ receipts }: Session): boolean => receipts !== null && receipts.octets > window
 
+  /** In the turn in which it is known: who wants it read a moment later begins anew. */
+  const stop = (session: Session, state: Reader): false => {
+    if (reading.get(session) === state) reading.delete(session)
+    state.release()
+    return false
+  }
+
   /** Until its client has acknowledged enough. False: it is gone. */
-  const hasRoom = async (session: Session, state: { wake: (() => void) | null }): Promise<boolean> => {
+  const hasRoom = async (session: Session, state: Reader): Promise<boolean> => {
     while (isHere(session) && session.receipts !== null && session.receipts.octets > window >> 1) {
       session.receipts.ask()
+      state.release()
       await new Promise<void>((resolve) => {
         state.wake = resolve
       })
       state.wake = null
     }
-    return isHere(session)
+    return isHere(session) || stop(session, state)
   }
 
-  /** Before anything else can begin: who starts to read again must not be taken for one who does. */
-  const over = (session: Session, state: object): void => {
-    if (reading.get(session) === state) reading.delete(session)
-  }
-
-  const read = async (session: Session, state: { pull: boolean; wake: (() => void) | null; live: (() => void)[] }): Promise<void> => {
+  const read = async (session: Session, state: Reader): Promise<unknown> => {
     for (;;) {
       if (state.pull) {
-        state.pull = false
-        if ((session.wanted ?? -1) >= 0 && !await pull(session, state)) return over(session, state)
+        if ((session.wanted ?? -1) >= 0) {
+          state.pull = false
+          if (!await pull(session, state).catch((error: unknown) => {
+            state.pull = true
+            throw error
+          })) return null
+        } else state.pull = false
         continue
       }
-      if (!await hasRoom(session, state)) return over(session, state)
+      if (!await hasRoom(session, state)) return null
       session.missed = false
       const entries = await store.read(session.account, session.position, page)
-      if (!isHere(session)) return over(session, state)
+      if (!isHere(session)) return stop(session, state)
       // what waits is older than this page
       if (state.pull) continue
       for (const entry of entries) {
         if (entry.seq <= session.position) continue
         undefer(session, entry.seq - 1)
         // D6: a hole found when reading is final
-        if (!hand(session, entry, false)) return over(session, state)
+        if (!hand(session, entry, false)) return stop(session, state)
         session.position = entry.seq
         // one page may be more than a write buffer takes (D13)
-        if (isFull(session) && !await hasRoom(session, state)) return over(session, state)
+        if (isFull(session) && !await hasRoom(session, state)) return null
         if (state.pull) break
       }
       if (entries.length > 0) session.receipts?.ask()
       else if (!session.missed && !state.pull) {
         session.behind = false
-        over(session, state)
+        stop(session, state)
         for (const live of state.live) live()
         undefer(session, Infinity)
-        return
+        return null
       }
     }
   }
 
   /** D12: what waits for the account at or below the position, and nobody else has under way. */
-  const pull = async (session: Session, state: { wake: (() => void) | null }): Promise<boolean> => {
+  const pull = async (session: Session, state: Reader): Promise<boolean> => {
     let after = 0
     for (;;) {
       if (!await hasRoom(session, state)) return false
       const entries = await store.pull(session.account, after, session.position, page)
-      if (!isHere(session)) return false
+      if (!isHere(session)) return stop(session, state)
       for (const entry of entries) {
         after = entry.seq
-        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !hand(session, entry, true)) return false
+        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !hand(session, entry, true)) return stop(session, state)
         // what of this page is left others may have by the time that there is room: it is read anew
         if (isFull(session)) break
       }
@@ -308,26 +329,32 @@ export const makeFeed = (parts: FeedParts): Feed => {
     if (running !== undefined) {
       if (anew) running.pull = true
       if (live !== null) running.live.push(live)
-      return running.done
+      return running.held
     }
-    const state = { pull: anew, wake: null as (() => void) | null, live: live === null ? [] : [live], done: Promise.resolve() }
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const state: Reader = { pull: anew, wake: null, live: live === null ? [] : [live], held, release }
     reading.set(session, state)
-    state.done = insist(session, state).finally(() => over(session, state))
-    return state.done
+    void insist(session, state)
+    return held
   }
 
   /** A store that does not answer is asked again: nobody is kept from the messages for longer than it has to be. */
-  const insist = async (session: Session, state: { pull: boolean; wake: (() => void) | null; live: (() => void)[] }): Promise<void> => {
-    const { pull: anew } = state
+  const insist = async (session: Session, state: Reader): Promise<void> => {
     for (;;) {
       try {
         await read(session, state)
         return
       } catch (error) {
         parts.report(error)
-        if (anew) state.pull = true
+        state.release()
         await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
-        if (!isHere(session)) return
+        if (!isHere(session)) {
+          stop(session, state)
+          return
+        }
       }
     }
   }
@@ -360,7 +387,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (entry === undefined) return
       write(session, entry, frameOf(entry.xml) as Stanza, form, false)
     },
-    drain: (session, live) => orWait(start(session, true, live), 'stored messages cannot be read now'),
+    drain: (session, live) => start(session, true, live),
     room: (session) => {
       const state = reading.get(session)
       if (state?.wake === null || state === undefined) return
@@ -379,7 +406,6 @@ export const makeFeed = (parts: FeedParts): Feed => {
       for (const proof of toBeAsked) {
         toBeAsked.delete(proof)
         proof.ask()
-        asked.add(proof)
       }
       for (const proof of asked) {
         const since = proof.waitingSince

@@ -9,6 +9,8 @@ export interface ProofHost {
   acknowledged(session: Session, given: readonly Given[]): void
   /** Ask before long. */
   askSoon(proof: PingProof): void
+  /** It was asked: it has so long to answer. */
+  asked(proof: PingProof): void
   now(): number
 }
 
@@ -66,6 +68,7 @@ export class PingProof implements Receipts {
     this.ping = `proof-${++ids}`
     this.proves = this.written.length
     this.asked = this.host.now()
+    this.host.asked(this)
     outlet.write(`<iq type='get' id='${this.ping}'${attribute('from', account)}${attribute('to', jid.full)}><ping xmlns='${NS.ping}'/></iq>`, false)
   }
 

@@ -106,3 +106,37 @@ t.test('an inactive client that is slow too stays inactive when it has caught up
   await new Promise((resolve) => setTimeout(resolve, 50))
   t.notOk(romeo.elements.some((e) => numberOf(e) === 1_000_001), 'and what comes now waits')
 })
+
+t.test('D13: more waits at a log-in than a write buffer takes: all of it comes, with and without stream management', async (t) => {
+  const server = await testServer(t, { writeBufferBytes: MIB, maxStanzaBytes: 256 * 1024 })
+  const n = 60
+  for (const managed of [false, true]) {
+    const juliet = await server.login('juliet', 'balcony')
+    for (let i = 0; i < n; i++) juliet.send(`<message to='romeo@localhost' type='chat' id='m${i}'><body>${FILL.repeat(3)}</body></message>`)
+    await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
+    await juliet.close()
+    const romeo = await server.login('romeo', 'phone')
+    if (managed) {
+      let counted = 0
+      romeo.send('<enable xmlns=\'urn:xmpp:sm:3\' resume=\'true\'/>')
+      await romeo.next((e) => e.name === 'enabled')
+      const { push } = romeo.elements
+      Object.assign(romeo.elements, { push: (e: Element) => {
+        if (e.name === 'r') romeo.send(`<a xmlns='urn:xmpp:sm:3' h='${counted}'/>`)
+        else if (['message', 'presence', 'iq'].includes(e.name)) counted++
+        return push.call(romeo.elements, e)
+      } })
+    }
+    romeo.send('<presence/>')
+    await romeo.next((e) => e.attrs['id'] === `m${n - 1}`)
+    t.same(romeo.elements.filter((e) => e.name === 'message').map((e) => e.attrs['id']), Array.from({ length: n }, (_, i) => `m${i}`), 'once, and in order')
+    await romeo.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')
+    await new Promise((resolve) => setTimeout(resolve, 1500)) // until the last is asked for
+    await romeo.close()
+    const again = await server.login('romeo', 'phone')
+    await again.presence()
+    await again.nothing((e) => e.name === 'message')
+    await again.close()
+  }
+  t.notOk(server.logged.some((line) => /does not read/.test(line.msg)))
+})
