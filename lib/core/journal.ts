@@ -19,6 +19,8 @@ export interface JournalPart {
   readonly records: readonly Reference[]
   /** Requests of the client's that wait for an answer, or for its acknowledgement (D15): all of them. */
   readonly requests: readonly Readonly<Pending>[]
+  /** What its client has asked for, where that has changed; null: as before. JSON */
+  readonly details: string | null
 }
 
 /** What is known of a stream that can be resumed. */
@@ -30,6 +32,7 @@ export interface StreamState {
   readonly unacked: readonly Reference[]
   readonly requests: readonly Readonly<Pending>[]
   readonly folded: number
+  readonly details: string
 }
 
 const LETTERS: Record<Form, string> = { original: 'o', received: 'r', sent: 's' }
@@ -47,16 +50,16 @@ export const writeRequests = (requests: StreamState['requests']): RequestRow[] =
 export const readRequests = (rows: readonly RequestRow[]): StreamState['requests'] => rows.map(([id, to, answer, refusal]) => ({ id, to, answer, refusal }))
 
 /** One line of a blob. */
-export const record = ({ account, sessionId, incarnation, h, records, requests }: JournalPart): string =>
-  JSON.stringify([account, sessionId, incarnation, h, writeReferences(records), writeRequests(requests)])
+export const record = ({ account, sessionId, incarnation, h, records, requests, details }: JournalPart): string =>
+  JSON.stringify([account, sessionId, incarnation, h, writeReferences(records), writeRequests(requests), ...(details === null ? [] : [details])])
 
 export const readBlob = (blob: string): JournalPart[] => blob.split('\n').map((line) => {
-  const [account, sessionId, incarnation, h, records, requests] = JSON.parse(line) as [string, string, number, number, string, RequestRow[]]
-  return { account, sessionId, incarnation, h, records: readReferences(records), requests: readRequests(requests) }
+  const [account, sessionId, incarnation, h, records, requests, details = null] = JSON.parse(line) as [string, string, number, number, string, RequestRow[], string?]
+  return { account, sessionId, incarnation, h, records: readReferences(records), requests: readRequests(requests), details }
 })
 
 /** The row with commit n on it. A commit that it reflects already changes nothing (D8). */
-export const replay = (state: StreamState, n: number, { h, records, requests }: JournalPart): StreamState => {
+export const replay = (state: StreamState, n: number, { h, records, requests, details }: JournalPart): StreamState => {
   if (n <= state.folded) return state
   const numbers = new Set(records.map((r) => r.number))
   const last = records.at(-1)
@@ -68,5 +71,6 @@ export const replay = (state: StreamState, n: number, { h, records, requests }: 
     unacked: [...state.unacked.filter((r) => !numbers.has(r.number)), ...records],
     requests,
     folded: n,
+    details: details ?? state.details,
   }
 }

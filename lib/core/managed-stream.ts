@@ -25,6 +25,8 @@ export interface StreamHost {
   acknowledged(session: Session, given: readonly Given[]): void
   /** Ask its client for an acknowledgement before long. */
   askSoon(stream: ManagedStream): void
+  /** What its client has asked for. JSON */
+  details(stream: ManagedStream): string
   /** ms, monotonic */
   now(): number
 }
@@ -94,6 +96,9 @@ export class ManagedStream implements Managed {
   /** Requests that wait for an answer, or for its acknowledgement. */
   readonly requests: Pending[] = []
   private requestsChanged = false
+  /** As the journal or the row has them; and whether they may have changed: by something that was no message. */
+  private details = ''
+  private detailsMayDiffer = true
 
   constructor(session: Session, id: string, lasts: number, wire: Wire | null, host: StreamHost) {
     this.session = session
@@ -115,6 +120,7 @@ export class ManagedStream implements Managed {
 
   /** This stanza, and all before it that were not waiting for a commit, is done. */
   done(number: number): void {
+    this.detailsMayDiffer = true
     if (number > this.lastDone) this.lastDone = number
     if (this.session.uncommitted === 0) this.handled = this.lastDone
   }
@@ -191,13 +197,20 @@ export class ManagedStream implements Managed {
     if (this.reserved === 0 && h <= this.journaled && !this.requestsChanged) return null
     this.composed = Math.max(h, this.journaled)
     this.requestsChanged = false
+    let details: string | null = null
+    if (this.detailsMayDiffer) {
+      details = this.host.details(this)
+      this.detailsMayDiffer = false
+      if (details === this.details) details = null
+      else this.details = details
+    }
     const records: { number: number; seq: number; form: Form }[] = []
     for (let i = 0; i < this.reserved; i++) {
       const { given } = this.queue[i] as Out
       if (given !== null) records.push({ number: this.sent + i + 1, ...given })
     }
     const { account, id, incarnation } = this.session
-    return record({ account, sessionId: id, incarnation, h: this.composed, records, requests: this.requests })
+    return record({ account, sessionId: id, incarnation, h: this.composed, records, requests: this.requests, details })
   }
 
   committed(): void {
@@ -212,7 +225,8 @@ export class ManagedStream implements Managed {
 
   voided(): void {
     this.reserved = 0
-    this.requestsChanged = true
+    this.requestsChanged = this.detailsMayDiffer = true
+    this.details = ''
   }
 
   // What goes to the client
@@ -354,7 +368,7 @@ export class ManagedStream implements Managed {
     const lowest = this.queue.reduce((least, { given }) => (given === null || given.pulled ? least : Math.min(least, given.seq)), Infinity)
     return {
       h: this.resumable ? this.journaled : this.handled, outbound: this.sent, position: Math.min(this.session.position, lowest - 1), unacked,
-      requests: this.requests.map((r) => ({ ...r })), folded: n,
+      requests: this.requests.map((r) => ({ ...r })), folded: n, details: this.host.details(this),
     }
   }
 

@@ -164,8 +164,6 @@ export interface StreamRow extends StreamState {
   readonly incarnation: number
   /** Seconds that it may be detached. */
   readonly lasts: number
-  /** What its client has asked for: JSON. */
-  readonly details: string
   /** ms since 1970; null: it has a connection. */
   readonly detached: number | null
 }

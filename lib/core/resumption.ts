@@ -115,6 +115,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         for (const one of all) one.askAgain()
       }, ASK_SOON).unref()
     },
+    details: ({ session }) => JSON.stringify(detailsOf(session)),
     now: () => clock.monotonic(),
   }
 
@@ -138,7 +139,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     if (isUpToDate(session)) stream.rosterVersion = session.rosterVersion
     return {
       ...stream.state(n), account: session.account, sessionId: session.id, resource: session.jid.resource, incarnation: session.incarnation, lasts: stream.lasts,
-      details: JSON.stringify(detailsOf(session)), detached: until === undefined ? null : Math.round(clock.now() - stream.lasts * 1000 + until - clock.monotonic()),
+      detached: until === undefined ? null : Math.round(clock.now() - stream.lasts * 1000 + until - clock.monotonic()),
     }
   }
 
