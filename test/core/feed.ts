@@ -78,7 +78,7 @@ t.test('who logs in anew before it has proved them gets them again, under the sa
   const first = silent(core, `${JULIET}/balcony`)
   await core.from(first, '<presence/>')
   await core.from(romeo, say('live'))
-  core.sessionOver(first, true)
+  void core.sessionOver(first, true)
   const second = core.session(`${JULIET}/balcony`, null)
   await core.from(second, '<presence/>')
   t.same(bodies(second.got), [...numbers(4), 'live'])
@@ -110,11 +110,11 @@ t.test('what the socket did not take stays, and so does what it took when the cl
   juliet.takes = false
   await core.from(juliet, '<presence/>')
   t.equal(juliet.priority, null)
-  core.sessionOver(juliet, false)
+  void core.sessionOver(juliet, false)
   const dying = silent(core, `${JULIET}/other`)
   await core.from(dying, '<presence/>')
   t.same(bodies(dying.got), ['1'])
-  core.sessionOver(dying, false)
+  void core.sessionOver(dying, false)
   await core.acks.flush()
   t.equal(store.messages.length, 1)
 })
@@ -125,7 +125,7 @@ t.test('D12: what a session that ends has not proved goes to another of the acco
   const phone = core.session(`${JULIET}/phone`, 0)
   await core.from(romeo, say('to the desk'))
   t.same([bodies(desk.got), bodies(phone.got)], [['to the desk'], []])
-  core.sessionOver(desk, false)
+  void core.sessionOver(desk, false)
   t.ok(await until(() => phone.got.length > 0))
   t.same(bodies(phone.got), ['to the desk'])
   t.same(ids(phone.got), ids(desk.got))
@@ -196,7 +196,7 @@ t.test('a session that ends while it is given them takes none with it', async (t
   let pages = 0
   store.log.pull = async (...args) => {
     const entries = await pull(...args)
-    if (++pages === 2) core.sessionOver(first, false)
+    if (++pages === 2) void core.sessionOver(first, false)
     return entries
   }
   await core.from(first, '<presence/>')
