@@ -94,7 +94,11 @@ const fill = async (account: string): Promise<void> => {
   await addAccounts(db, [{ account, credentials: keys() }])
   await online(account)
   const message = { account, sender: 'romeo@montague.example', xml: '<message/>', at: 0 }
-  await (await logAppender(db)).append([message])
+  const { store, append } = await logAppender(db)
+  await append([message])
+  await store.acknowledge(new Map([[account, [1]]]))
+  await db.query("insert into archive_preference (account, fallback) values ($1, 'always')", [account])
+  await db.query("insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts) values ($1, 's', 'balcony', 1, 'n', 1, 600)", [account])
   await setPrivate(db, account, 'urn:x', 'x', '<x xmlns="urn:x"/>', 999)
   await db.query('insert into roster (account, jid) values ($1, $2)', [account, 'romeo@montague.example'])
   await db.query('insert into blocked (account, jid) values ($1, $2)', [account, 'paris@capulet.example'])
@@ -111,8 +115,8 @@ const fill = async (account: string): Promise<void> => {
 
 const rowsOf = async (account: string): Promise<Record<string, number>> => {
   const tables = await db.query<{ name: string }>(`
-    select table_name as name from information_schema.columns where table_schema = current_schema() and column_name = 'account'
-      and table_name !~ '^log_[0-9]$' order by 1`) // partitions
+    select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and a.attname = 'account' order by 1`)
   const counts: Record<string, number> = {}
   for (const { name } of tables) {
     const [row] = await db.query<{ n: number }>(`select count(*) as n from ${name} where account = $1`, [account])

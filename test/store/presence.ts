@@ -27,7 +27,7 @@ t.test('a saved session is found with all that a route needs', async (t) => {
   const account = await newAccount()
   const generations = await store.save([row(account, { priority: -7 })])
   t.strictSame(await store.lookup([account], HERE), new Map([[account, {
-    generation: generations.get(account), elsewhere: [{ resource: 'balcony', sessionId: 's1', node: 'there', epoch: 5, priority: -7 }],
+    generation: generations.get(account)?.generation as number, elsewhere: [{ resource: 'balcony', sessionId: 's1', node: 'there', epoch: 5, priority: -7 }],
   }]]))
 })
 
@@ -126,7 +126,7 @@ t.test('batches that meet in opposite orders wait for each other, none fails', a
   const accounts: string[] = []
   for (let i = 40; i > 0; i--) accounts.push(`order${String(i).padStart(2, '0')}@capulet.example`)
   for (const account of accounts) await addAccounts(db, [{ account, credentials: [] }])
-  const log = await logAppender(db)
+  const log = await logAppender(db, { id: HERE.node, epoch: HERE.epoch })
   await Promise.all(Array.from({ length: 12 }, async (_, i) => {
     const order = i % 2 === 0 ? accounts : accounts.toReversed()
     if (i % 3 === 0) await log.append(order.map((account) => ({ account, sender: 'romeo@montague.example', xml: 'x', at: 1 })))
