@@ -136,7 +136,11 @@ export const negotiate = (connection: Negotiating, frame: Frame): boolean | Prom
   if (login.username === null) throw new StreamError('not-authorized', 'log in first')
   if (frame.kind === 'iq' && frame.type === 'set' && frame.children[0]?.ns === NS.bind) return bind(connection, login, frame)
   if (frame.kind === 'iq' && frame.children[0]?.ns === NS.session) throw new StreamError('not-authorized', 'bind a resource first')
-  if (frame.ns === NS.sm && frame.name === 'resume') return resume(connection, makeJid(login.username, login.domain as string).bare, frame).then(() => {})
+  if (frame.ns === NS.sm && frame.name === 'resume') {
+    return resume(connection, makeJid(login.username, login.domain as string).bare, frame).then((resumed) => {
+      if (!resumed && ++login.attempts >= connection.host.settings.saslAttempts) throw new StreamError('policy-violation', 'too many attempts to resume')
+    })
+  }
   throw new StreamError('not-authorized', 'bind a resource first')
 }
 

@@ -145,6 +145,8 @@ t.test('after a kill the same node starts again at once and the sessions of its 
     select 'romeo@localhost', 'old', 's', 1, id, epoch, 0 from node where id = 'one'`)
   t.equal((await presencesOf(two, 'romeo@localhost')).length, 1)
   const again = await start(t, { ...two, close: () => Promise.resolve() }, {}, 'one')
+  // told of to who could still hear it, and then gone
+  for (let i = 0; i < 500 && (await presencesOf(two, 'romeo@localhost')).length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 20))
   t.equal((await presencesOf(two, 'romeo@localhost')).length, 0)
   await again.stop()
 })
