@@ -28,7 +28,6 @@ const copy = (direction: Direction, routed: Routed, sessions: readonly Session[]
 const want = (carbons: boolean) => ({ session }: Request): void => {
   if (session === null || !session.open || session.carbons === carbons) return
   session.carbons = carbons
-  session.copiesSince = carbons ? session.member.seq : Infinity
   session.member.copies += carbons ? 1 : -1
 }
 

@@ -157,13 +157,15 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
       // it came back, but did not say that it was this one
       const key = namelessKey(sender, account)
       const back = nameless.get(key) ?? 0
-      if (back > 0) {
+      // one that was given up needs no such excuse
+      const givenUp = messages.get('ackedAt', m) === 0 && (flags & ABANDONED) !== 0 && !archived
+      if (back > 0 && !givenUp) {
         nameless.set(key, back - 1)
         refused++
         continue
       }
       if (messages.get('ackedAt', m) !== 0) accuse('ackedAndLost', m, -1)
-      else if ((flags & ABANDONED) !== 0 && !archived) unproven++
+      else if (givenUp) unproven++
       else accuse('lost', m, -1)
     }
     const sessions = new Set(originals.map(({ life }) => life))

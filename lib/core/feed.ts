@@ -54,6 +54,8 @@ export interface Feed {
   drain(session: Session, live: () => void): Promise<void>
   /** An entry that it was given before a crash, once more. */
   again(session: Session, entry: LogEntry | undefined, form: Form): void
+  /** Give a session what came since it was detached. */
+  follow(session: Session): Promise<void>
   /** Its client has acknowledged: it may be given more. */
   room(session: Session): void
   /** It has no connection any more. */
@@ -68,6 +70,8 @@ export interface Feed {
 const PROVE_WITHIN = 60_000
 /** ms after its binding in which a client says that it is available, if it does. */
 const SOON_THERE = 5000
+/** Copies that a session is known to have. */
+const COPIES = 200
 /** ms between tries to read the log. */
 const AGAIN = 1000
 
@@ -75,6 +79,8 @@ const AGAIN = 1000
 interface Reader {
   /** It is to begin anew with what waits. */
   pull: boolean
+  /** It is being given what waits. */
+  pulling: boolean
   wake: (() => void) | null
   readonly live: (() => void)[]
   /** Done, or it has to wait. */
@@ -85,6 +91,8 @@ interface Reader {
 export const makeFeed = (parts: FeedParts): Feed => {
   const { store, sessions, jid, clock, page, window } = parts
   const reading = new Map<Session, Reader>()
+  /** Who was detached before it had been given all that waits. */
+  const owed = new WeakSet<Session>()
   const toBeAsked = new Set<PingProof>()
   const asked = new Set<PingProof>()
 
@@ -98,7 +106,13 @@ export const makeFeed = (parts: FeedParts): Feed => {
   }
   const give = (session: Session, octets: string, declared: boolean, given: Given): boolean => {
     session.receipts ??= new PingProof(session, proofHost)
-    return session.receipts.give(octets, declared, given)
+    if (!session.receipts.give(octets, declared, given)) return false
+    if (given.form === 'received') {
+      session.copied ??= new Set()
+      session.copied.add(given.seq)
+      if (session.copied.size > COPIES) session.copied.delete(session.copied.values().next().value as number)
+    }
+    return true
   }
 
   /** An entry that it follows with; where its connection takes nothing any more, it does not follow. */
@@ -143,8 +157,9 @@ export const makeFeed = (parts: FeedParts): Feed => {
   }
 
   /**
-   * A message to its full JID, for a session that has just been bound: what waits for its bare JID, which it gets with its
-   * presence, must not be overtaken (D11). Where nothing waits, or it stays unavailable, it need not wait either.
+   * For a session that has just been bound, or is about to be given what waits: a message to its full JID must not overtake
+   * what waits for the bare one (D11), and one to the bare JID is for it, and not for it as a copy. Where nothing waits, or
+   * it stays unavailable, it need not wait either.
    */
   const waitForPresence = (session: Session): void => {
     session.behind = session.missed = true
@@ -170,11 +185,11 @@ export const makeFeed = (parts: FeedParts): Feed => {
     let taken = 0
     for (let i = 0; i < all.length; i++) {
       const session = all[i] as Session
-      if (originals.includes(session) && session.wanted === null && !session.behind && clock.monotonic() - session.boundAt < SOON_THERE) waitForPresence(session)
+      if (session.priority === null && !session.behind && (session.wanted !== null || clock.monotonic() - session.boundAt < SOON_THERE)) waitForPresence(session)
       if (!follows(session, entry.seq)) continue
       if (originals.includes(session)) {
         if (giveNext(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
-      } else if (session !== sender && isCopied(session, stanza, from, 'received')) {
+      } else if (originals.length > 0 && session !== sender && isCopied(session, stanza, from, 'received')) {
         giveNext(session, inForm('received', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'received', pulled: false })
       }
     }
@@ -214,8 +229,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
       return !waits && from.full !== session.jid.full && to.bare !== from.bare && isCopied(session, frame, from, 'sent') ? 'sent' : null
     }
     const exact = to.resource === '' ? undefined : sessions.find(to)
-    // no entry goes twice to one session: below its position it has a copy of this
-    if (waits && entry.seq > session.copiesSince && isCopied(session, frame, from, 'received') && from.full !== session.jid.full) return null
+    // no entry goes twice to one session, not as a copy and as itself
+    if (waits && session.copied?.has(entry.seq) === true) return null
     if (exact === session) return 'original'
     if (exact === undefined && (session.wanted ?? -1) >= 0) {
       // nobody else has it, or is about to: not even who was more available when it came
@@ -224,6 +239,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
       const { best } = sessions.of(session.account)
       if (best.every((other) => other === session || other.away || (other.priority as number) <= (session.wanted as number))) return 'original'
     }
+    // a copy is of what another session gets
+    if (exact === undefined && !sessions.of(session.account).best.some((other) => other !== session)) return null
     return !waits && from.full !== session.jid.full && isCopied(session, frame, from, 'received') ? 'received' : null
   }
 
@@ -248,6 +265,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
   /** In the turn in which it is known: who wants it read a moment later begins anew. */
   const stop = (session: Session, state: Reader): false => {
     if (reading.get(session) === state) reading.delete(session)
+    if (state.pull || state.pulling) owed.add(session)
     state.release()
     return false
   }
@@ -270,10 +288,12 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (state.pull) {
         if ((session.wanted ?? -1) >= 0) {
           state.pull = false
+          state.pulling = true
           if (!await pull(session, state).catch((error: unknown) => {
             state.pull = true
             throw error
           })) return null
+          state.pulling = false
         } else state.pull = false
         continue
       }
@@ -335,7 +355,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     const held = new Promise<void>((resolve) => {
       release = resolve
     })
-    const state: Reader = { pull: anew, wake: null, live: live === null ? [] : [live], held, release }
+    const state: Reader = { pull: anew, wake: null, live: live === null ? [] : [live], held, release, pulling: false }
     reading.set(session, state)
     void insist(session, state)
     return held
@@ -388,6 +408,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       write(session, entry, frameOf(entry.xml) as Stanza, form, false)
     },
     drain: (session, live) => start(session, true, live),
+    follow: (session) => start(session, owed.delete(session), null),
     room: (session) => {
       const state = reading.get(session)
       if (state?.wake === null || state === undefined) return

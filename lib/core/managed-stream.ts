@@ -364,10 +364,12 @@ export class ManagedStream implements Managed {
     this.unacked.forEach(({ given }, i) => {
       if (given !== null) unacked.push({ number: this.acked + i + 1, seq: given.seq, form: given.form })
     })
-    // what has no record yet has to be read again
-    const lowest = this.queue.reduce((least, { given }) => (given === null || given.pulled ? least : Math.min(least, given.seq)), Infinity)
+    // what waits for its number will get this one, for nothing passes it
+    this.queue.forEach(({ given }, i) => {
+      if (given !== null) unacked.push({ number: this.sent + i + 1, seq: given.seq, form: given.form })
+    })
     return {
-      h: this.resumable ? this.journaled : this.handled, outbound: this.sent, position: Math.min(this.session.position, lowest - 1), unacked,
+      h: this.resumable ? this.journaled : this.handled, outbound: this.sent, position: this.session.position, unacked,
       requests: this.requests.map((r) => ({ ...r })), folded: n, details: this.host.details(this),
     }
   }

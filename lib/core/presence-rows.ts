@@ -8,8 +8,8 @@ import type { Broadcast, Session } from './sessions.js'
 export interface PresenceRows {
   /** Write the session's row. Resolves to the number of the last entry of its account's log; null: the account is gone. @param priority, presence null: bound, but not available */
   save(session: Session, priority: number | null, presence: Broadcast | null): Promise<number | null>
-  /** Write its last presence when there is time; of several the last counts. Nothing that routing depends on. */
-  update(session: Session): void
+  /** Write its last presence when there is time; of several the last counts. Nothing that routing depends on. Resolves when it is written. */
+  update(session: Session): Promise<void>
   /** Delete the session's row, if it still is this session's. Tried again until it works; `idle` waits for it. */
   remove(session: Session): void
   /** Resolves when nothing is waiting to be written, or after `ms`. */
@@ -90,6 +90,11 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
 
   /** Sessions whose last presence is not written yet; bounded by the sessions there are. */
   const changed = new Set<Session>()
+  const waitingFor = new Map<Session, (() => void)[]>()
+  const told = (session: Session): void => {
+    for (const resolve of waitingFor.get(session) ?? []) resolve()
+    waitingFor.delete(session)
+  }
   let updating = false
   const updateAll = async (): Promise<void> => {
     while (changed.size > 0) {
@@ -100,20 +105,31 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
           for (const session of some) changed.delete(session)
           const rows = some.filter((s) => s.presence !== null).map((s) => rowOf(s))
           if (rows.length > 0) await store.update(rows)
+          for (const session of some) if (!changed.has(session)) told(session)
         })
       } catch {
-        for (const session of some) if (session.open) changed.add(session)
+        for (const session of some) {
+          if (session.open) changed.add(session)
+          else told(session)
+        }
         await new Promise((resolve) => setTimeout(resolve, RETRY).unref())
       }
     }
     updating = false
   }
 
-  const update = (session: Session): void => {
+  const update = (session: Session): Promise<void> => {
     changed.add(session)
-    if (updating) return
-    updating = true
-    setImmediate(() => void updateAll())
+    const written = new Promise<void>((resolve) => {
+      const there = waitingFor.get(session)
+      if (there === undefined) waitingFor.set(session, [resolve])
+      else there.push(resolve)
+    })
+    if (!updating) {
+      updating = true
+      setImmediate(() => void updateAll())
+    }
+    return written
   }
 
   /** Rows of sessions that are over; one timer for all that ended in the same while. */
@@ -130,9 +146,11 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
       // what it says is newer, and must not be overwritten
       const behind = changed.delete(session)
       try {
-        return await change(rowOf(session, priority, presence), false)
+        const seq = await change(rowOf(session, priority, presence), false)
+        if (behind && !changed.has(session)) told(session)
+        return seq
       } catch (error) {
-        if (behind) update(session)
+        if (behind) void update(session)
         throw error
       }
     },

@@ -167,9 +167,10 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
     if (session.wanted !== priority || session.priority !== priority) return appear(session, said, priority)
     // Nothing changes for routing: the row follows, the last one counts
     session.presence = said
-    rows.update(session)
     tell(session, said)
-    return 'answered'
+    const written = rows.update(session)
+    // what its client counts as done must be there after a crash
+    return session.stream?.resumable === true ? written.then(() => 'answered') : 'answered'
   }
 
   /** What sessions are going to say once their row is written; what is restated meanwhile is changed here. */
@@ -192,7 +193,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
     session.wanted = priority
     session.presence = said
     sessions.changed(session.account)
-    if (said !== given) rows.update(session)
+    if (said !== given) void rows.update(session)
     tell(session, said)
     if (isInitial) await inform(session)
     const live = (): void => {
@@ -201,6 +202,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
     }
     if (priority < 0 || (session.priority ?? -1) >= 0) live()
     else await drained(session, live)
+    if (session.behind && session.priority !== null) void feed.drain(session, () => {})
     return 'answered'
   }
 
@@ -314,7 +316,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
         if (next !== undefined) coming.set(session, changed(next))
         if (session.presence === null) continue
         session.presence = changed(session.presence)
-        rows.update(session)
+        void rows.update(session)
         tell(session, session.presence)
       }
     },
@@ -337,7 +339,12 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
         session.priority = session.wanted
         sessions.changed(session.account)
       }
-      void drained(session, live)
+      // D12: what waits for the account is for who has just come, and not for who has been there
+      if (session.priority === null && session.wanted !== null && session.wanted >= 0) void drained(session, live)
+      else {
+        live()
+        void feed.follow(session)
+      }
     },
     retell: (session) => {
       if (session.wanted === null) return
@@ -346,7 +353,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
         for (const other of there) give(session, other.presence as Broadcast)
         if (there.length === 0) give(session, { head: `<presence${attribute('from', contact)}`, tail: " type='unavailable'/>", declared: false })
       }
-      for (const other of sessions.of(session.account).available) if (other !== session) give(session, other.presence as Broadcast)
+      for (const other of sessions.of(session.account).available) give(session, other.presence as Broadcast)
     },
     lastSeen: async (account) => {
       if (sessions.of(account).available.length > 0) return null

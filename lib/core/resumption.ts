@@ -75,7 +75,7 @@ export interface ResumptionParts {
 export interface Details {
   readonly lang: string
   readonly carbons: boolean
-  readonly copiesSince: number | null
+  readonly copied: readonly number[]
   readonly interested: boolean
   readonly blocklist: boolean
   readonly rosterVersion: number
@@ -129,7 +129,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const isUpToDate = ({ deferred, stream }: Session): boolean => stream?.unacknowledged === 0 && (deferred === null || deferred.isEmpty)
 
   const detailsOf = (session: Session): Details => ({
-    lang: session.lang, carbons: session.carbons, copiesSince: session.carbons ? session.copiesSince : null, interested: session.interested, blocklist: session.blocklist,
+    lang: session.lang, carbons: session.carbons, copied: session.copied === null ? [] : [...session.copied], interested: session.interested, blocklist: session.blocklist,
     rosterVersion: session.stream?.rosterVersion ?? 0, directed: session.directed === null ? [] : [...session.directed.keys()],
   })
 
@@ -348,7 +348,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         session.rosterVersion = details.rosterVersion ?? 0
         if (details.carbons === true) {
           session.carbons = true
-          session.copiesSince = details.copiesSince ?? Infinity
+          session.copied = details.copied === undefined || details.copied.length === 0 ? null : new Set(details.copied)
           session.member.copies++
         }
         if (details.directed !== undefined && details.directed.length > 0) session.directed = new Map(details.directed.map((full) => [full, parseJid(full)]))

@@ -206,6 +206,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       const walked = walk(plan, routed, services, here)
       return walked === routed ? 'delivered' : after(walked, () => 'delivered')
     }
+    if (stanza.kind === 'iq') sessions.find(to)?.asked?.delete(`${routed.from.full} ${stanza.id}`)
     // They were there a moment ago: the table again, for nobody
     const action = actionOf(stanza, to.resource === '' ? 'bare unreachable' : 'other unreachable')
     if (action === 'store') return store(routed)

@@ -120,8 +120,8 @@ export interface Session {
   open: boolean
   /** Wants copies of what its account's other sessions send and get (XEP-0280). */
   carbons: boolean
-  /** Number of the entry of its account's log from which on it wants them. */
-  copiesSince: number
+  /** Entries of its account's log of which it got a copy, the last ones; null: none. */
+  copied: Set<number> | null
   /** null: its client is active. */
   hold: Hold | null
   /** What its client can do, as last announced; null: it has announced nothing. Replaced, never changed. */
@@ -165,7 +165,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     blocklist: false,
     open: true,
     carbons: false,
-    copiesSince: Infinity,
+    copied: null,
     hold: null,
     caps: null,
     directed: null,
