@@ -6,6 +6,7 @@ import type { Jid } from '../base/jid.js'
 import { AwayError, StanzaError } from '../base/errors.js'
 import type { Condition } from '../base/errors.js'
 import type { Frame, Stanza } from '../base/stanza.js'
+import type { Given } from './given.js'
 import { frameOf } from '../wire/framer.js'
 import { errorOf } from '../wire/replies.js'
 import { attribute, serialize } from '../wire/writer.js'
@@ -124,11 +125,17 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
     isAcknowledged: acks.has,
-    acknowledged: (session, given) => {
-      for (const { seq, form } of given) if (form === 'original') acks.add(session.account, seq)
-      feed.room(session)
-    },
+    acknowledged: (session, given) => acknowledged(session, given),
   })
+  const acknowledged = (session: Session, given: readonly Given[]): void => {
+    for (const { seq, form } of given) {
+      if (form !== 'original') continue
+      acks.add(session.account, seq)
+      // it waits no more, so that nobody is given it any more
+      for (const { copied } of sessions.of(session.account).all) copied?.delete(seq)
+    }
+    feed.room(session)
+  }
   const resends = makeResends(stores.log, clock, settings.resumeWindow * 1000 + 3_600_000, log.reached)
   const rows = makePresenceRows(stores.presence, bus, node, linger)
   const members = makeMembers(stores.members)
@@ -225,7 +232,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }
 
   const resumption = makeResumption({
-    sessions, members, feed, log, acks, clock, report, sessionOver, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
+    sessions, members, feed, log, acks, clock, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session

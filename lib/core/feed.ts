@@ -70,8 +70,8 @@ export interface Feed {
 const PROVE_WITHIN = 60_000
 /** ms after its binding in which a client says that it is available, if it does. */
 const SOON_THERE = 5000
-/** Copies that a session is known to have. */
-const COPIES = 200
+/** Copies of what still waits that a session is known to have. */
+const COPIES = 1000
 /** ms between tries to read the log. */
 const AGAIN = 1000
 
@@ -215,7 +215,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
   /** Some other session that is connected has it, and has yet to say so. */
   const isUnderWay = (session: Session, seq: number): boolean => {
     for (const other of sessions.of(session.account).all) {
-      if (other.receipts !== null && other.receipts.has(seq) && (other === session || (other.stream === null || other.stream.connected))) return true
+      if (other === session ? other.receipts?.has(seq) === true : other.receipts?.has(seq, 'original') === true && (other.stream === null || other.stream.connected)) return true
     }
     return false
   }

@@ -15,7 +15,8 @@ export interface Given {
 export interface Receipts {
   /** Write it and remember it. False: nothing was taken. */
   give(octets: string, declared: boolean, given: Given): boolean
-  has(seq: number): boolean
+  /** @param form only as this */
+  has(seq: number, form?: Form): boolean
   /** Of entries that were given and not acknowledged. */
   readonly octets: number
   /** Ask the client now, and not when more has come together. */

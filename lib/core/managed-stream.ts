@@ -287,8 +287,9 @@ export class ManagedStream implements Managed {
     return this.session.outlet.write(octets, declared, given)
   }
 
-  has(seq: number): boolean {
-    return this.outstanding.has(seq) || this.before?.has(seq) === true
+  has(seq: number, form?: Form): boolean {
+    const as = this.outstanding.get(seq)
+    return (as !== undefined && (form === undefined || as === form)) || this.before?.has(seq, form) === true
   }
 
   get octets(): number {

@@ -2,7 +2,7 @@
 // server pings (XEP-0199). Any reply proves that all before the ping has arrived, for a stream keeps its order.
 import { NS } from '../base/namespaces.js'
 import { attribute } from '../wire/writer.js'
-import type { Given, Receipts } from './given.js'
+import type { Form, Given, Receipts } from './given.js'
 import type { Session } from './sessions.js'
 
 export interface ProofHost {
@@ -30,7 +30,7 @@ export class PingProof implements Receipts {
   readonly session: Session
   private readonly host: ProofHost
   private written: Written[] = []
-  private readonly there = new Set<number>()
+  private readonly there = new Map<number, Form>()
   octets = 0
   /** The ping under way, what it proves, and since when; '': none. */
   private ping = ''
@@ -47,7 +47,7 @@ export class PingProof implements Receipts {
   give(octets: string, declared: boolean, given: Given): boolean {
     if (!this.session.outlet.write(octets, declared)) return false
     this.written.push({ given, size: octets.length })
-    this.there.add(given.seq)
+    this.there.set(given.seq, given.form)
     this.octets += octets.length
     // who reads the log asks at the end of each page (durability.md D18)
     if (this.session.behind) return true
@@ -57,8 +57,9 @@ export class PingProof implements Receipts {
     return true
   }
 
-  has(seq: number): boolean {
-    return this.there.has(seq)
+  has(seq: number, form?: Form): boolean {
+    const as = this.there.get(seq)
+    return as !== undefined && (form === undefined || as === form)
   }
 
   ask(): void {

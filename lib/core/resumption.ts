@@ -10,7 +10,7 @@ import { makeInTurn } from './in-turn.js'
 import { ManagedStream } from './managed-stream.js'
 import type { StreamHost, Wire } from './managed-stream.js'
 import type { Members } from './members.js'
-import type { Journaled, Pending } from './given.js'
+import type { Given, Journaled, Pending } from './given.js'
 import type { Clock, LogEntry, LogStore, ResumptionStore, StreamRow } from './ports.js'
 import { cutOf } from './presence.js'
 import type { Reference } from './journal.js'
@@ -62,6 +62,8 @@ export interface ResumptionParts {
   readonly foldEvery: number
   /** Silent for so many ms with something unacknowledged: away. */
   readonly silence: number
+  /** Entries of the account's log were acknowledged by this session's client. */
+  acknowledged(session: Session, given: readonly Given[]): void
   unclean(account: string): void
   suspects(account: string): number
   sessionOver(session: Session, clean: boolean): Promise<void> | void
@@ -102,9 +104,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const host: StreamHost = {
     touch: (stream) => log.touch(stream),
     acknowledged: (session, given) => {
-      for (const { seq, form } of given) if (form === 'original') acks.add(session.account, seq)
       wakeUp(session)
-      feed.room(session)
+      parts.acknowledged(session, given)
     },
     askSoon: (stream) => {
       soon.add(stream)
@@ -247,7 +248,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
           const bySeq = new Map(entries.map((e) => [e.seq, e]))
           for (const ref of left.unacked) {
             if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form)
-            else if (ref.form === 'original') acks.add(session.account, ref.seq)
+            else parts.acknowledged(session, [{ seq: ref.seq, form: ref.form, pulled: false }])
           }
           // they stay open until it has acknowledged what it is told now
           const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
