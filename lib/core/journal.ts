@@ -62,13 +62,14 @@ export const readBlob = (blob: string): JournalPart[] => blob.split('\n').map((l
 export const replay = (state: StreamState, n: number, { h, records, requests, details }: JournalPart): StreamState => {
   if (n <= state.folded) return state
   const numbers = new Set(records.map((r) => r.number))
+  const seqs = new Set(records.map((r) => r.seq))
   const last = records.at(-1)
   return {
     h: Math.max(state.h, h),
     outbound: Math.max(state.outbound, last?.number ?? 0),
     position: records.reduce((most, r) => Math.max(most, r.seq), state.position),
-    // a number that was given anew is the later one's
-    unacked: [...state.unacked.filter((r) => !numbers.has(r.number)), ...records],
+    // a number that was given anew is the later one's, and so is an entry that was given anew, after a resumption
+    unacked: [...state.unacked.filter((r) => !numbers.has(r.number) && !seqs.has(r.seq)), ...records],
     requests,
     folded: n,
     details: details ?? state.details,

@@ -246,7 +246,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         stream.attach(wire, count)
         if (left !== null) {
           const bySeq = new Map(entries.map((e) => [e.seq, e]))
-          for (const ref of left.unacked) {
+          for (const ref of left.unacked.toSorted((a, b) => a.number - b.number)) {
             if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form)
             else parts.acknowledged(session, [{ seq: ref.seq, form: ref.form, pulled: false }])
           }
