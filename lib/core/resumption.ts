@@ -353,6 +353,12 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
           session.member.copies++
         }
         if (details.directed !== undefined && details.directed.length > 0) session.directed = new Map(details.directed.map((full) => [full, parseJid(full)]))
+        // given since the row was written
+        for (const { seq, form } of state.unacked) {
+          if (form !== 'received') continue
+          session.copied ??= new Set()
+          session.copied.add(seq)
+        }
         const stream = new ManagedStream(session, session.id, state.lasts, null, host)
         stream.restore(state)
         stream.rosterVersion = session.rosterVersion

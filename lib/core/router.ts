@@ -105,11 +105,23 @@ export const makeRouter = (parts: RouterParts): Router => {
     return finish(sender, stanza, new StanzaError('internal-server-error'))
   }
 
+  /**
+   * D20: what is to be committed waits until the database is back, and its stream with it: an error would be a lie, for a
+   * client that loses its stream then sends the message again.
+   */
+  const mayWait = (sender: Sender, stanza: Stanza, error: unknown): boolean => {
+    const cause = error instanceof StanzaError ? error.cause : error
+    return cause instanceof AwayError && sender !== null && sender.open && stanza.kind === 'message' && isLoggable(stanza) && (allDurable || isDurableTo(stanza))
+  }
+
   const through = (sender: Sender, stanza: Stanza, work: () => Verdict | Promise<Verdict>): Ending | Promise<Ending> => {
     try {
       const verdict = work()
       if (!(verdict instanceof Promise)) return finish(sender, stanza, verdict)
-      return verdict.then((v) => finish(sender, stanza, v), (error: unknown) => trouble(sender, stanza, error))
+      return verdict.then((v) => finish(sender, stanza, v), (error: unknown) => {
+        if (!mayWait(sender, stanza, error)) return trouble(sender, stanza, error)
+        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => through(sender, stanza, work))
+      })
     } catch (error) {
       return trouble(sender, stanza, error)
     }
@@ -380,6 +392,8 @@ const actionOf = (stanza: Stanza, target: Target): Action => {
   }
 }
 
+/** ms between tries while the database is away. */
+const AGAIN = 500
 /** Requests that wait for one session's answer. */
 const MOST_ASKED = 1000
 
