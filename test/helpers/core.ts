@@ -56,9 +56,10 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
   log.before = check
   const contacts = new Map<string, Map<string, Contact>>()
   const departed = new Map<string, Departure>()
+  const rows = new Map<string, SessionRow>()
   const store: MemoryStore = {
     contacts, departed, others: memoryAccounts(accounts, contacts, departed),
-    accounts: known, rows: new Map(), elsewhere: new Map(), lookups: [], broken: false, hold: Promise.resolve(), log, streams: memoryStreams(log, NODE),
+    accounts: known, rows, elsewhere: new Map(), lookups: [], broken: false, hold: Promise.resolve(), log, streams: memoryStreams(log, NODE, rows),
     get messages() {
       return [...log.entries_].flatMap(([account, entries]) => entries.filter((e) => (e.flags & QUEUED) !== 0 && log.acknowledged.get(account)?.has(e.seq) !== true).map((e) => ({ account, xml: e.xml, seq: e.seq })))
     },

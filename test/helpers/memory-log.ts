@@ -2,7 +2,7 @@
 // lib/store/resumption.ts do, which tests of their own hold against Postgres.
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
 import { readBlob, replay } from '../../lib/core/journal.js'
-import type { Batch, LogEntry, Logged, LoggedEntry, Logging, LogStore, ResumptionStore, StreamRow } from '../../lib/core/ports.js'
+import type { Batch, LeftSession, LogEntry, Logged, LoggedEntry, Logging, LogStore, ResumptionStore, SessionRow, StreamRow } from '../../lib/core/ports.js'
 
 export interface MemoryLog extends LogStore {
   readonly entries_: Map<string, LogEntry[]>
@@ -91,18 +91,25 @@ export const memoryLog = (accounts: { has(account: string): boolean }): MemoryLo
 export interface MemoryStreams extends ResumptionStore {
   readonly rows: Map<string, StreamRow>
   readonly over: Map<string, number>
+  /** Accounts of sessions that ended uncleanly. */
+  readonly noted: Set<string>
 }
 
-/** @param log whose journal is replayed over the rows at `restore` */
-export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number }): MemoryStreams => {
+/**
+ * @param log whose journal is replayed over the rows at `restore`
+ * @param sessions the presence table, by full JID: a session without a row there is none
+ */
+export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number }, sessions: Map<string, SessionRow>): MemoryStreams => {
   const rows = new Map<string, StreamRow>()
   const over = new Map<string, number>()
+  const noted = new Set<string>()
   const key = (r: { account: string; sessionId: string }): string => `${r.account} ${r.sessionId}`
   return {
-    rows, over,
+    rows, over, noted,
     save: async (row) => {
       await log.before('save')
       rows.set(key(row), row)
+      for (const [full, session] of sessions) if (key(session) === key(row)) sessions.set(full, { ...session, incarnation: row.incarnation })
     },
     fold: async (changed) => {
       await log.before('fold')
@@ -112,24 +119,40 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
       }
     },
     trim: async (n) => {
+      await log.before('trim')
       for (const k of log.blobs.keys()) if (k <= n) log.blobs.delete(k)
     },
     end: async (streams) => {
+      await log.before('end')
       for (const s of streams) {
-        if (s.h !== null) over.set(key(s), s.h)
+        if (s.h !== null) {
+          over.set(key(s), s.h)
+          noted.add(s.account)
+        }
         rows.delete(key(s))
       }
     },
-    note: async () => {},
+    note: async (ended) => {
+      await log.before('note')
+      for (const { account } of ended) noted.add(account)
+    },
     handled: async (account, sessionId) => over.get(`${account} ${sessionId}`) ?? null,
-    unclean: async () => [],
+    unclean: async () => [...noted],
     forget: async () => {},
-    restore: async () => [...rows.values()].map((row) => {
-      let state = row
+    restore: async () => {
       for (const [n, blob] of log.blobs) {
-        for (const part of readBlob(blob)) if (key(part) === key(row) && part.incarnation === row.incarnation) state = { ...state, ...replay(state, n, part) }
+        for (const part of readBlob(blob)) {
+          const row = rows.get(key(part))
+          if (row !== undefined && row.incarnation === part.incarnation) rows.set(key(row), { ...row, ...replay(row, n, part) })
+        }
       }
-      return { last: log.entries_.get(row.account)?.length ?? 0, row: { account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch, priority: 0, presence: null }, stream: { ...state, folded: 0 } }
-    }),
+      // the next life counts from 1
+      log.blobs.clear()
+      log.n = 0
+      for (const [k, row] of rows) rows.set(k, { ...row, folded: 0 })
+      return [...sessions.values()].map((row): LeftSession => ({
+        last: log.entries_.get(row.account)?.length ?? 0, row: { ...row, node: node.id, epoch: node.epoch }, stream: rows.get(key(row)) ?? null,
+      }))
+    },
   }
 }
