@@ -96,6 +96,9 @@ export class ManagedStream implements Managed {
   /** Requests that wait for an answer, or for its acknowledgement. */
   readonly requests: Pending[] = []
   private requestsChanged = false
+  /** Messages were refused, which no journal knows; or the one that is being written. */
+  private refused = false
+  private refusedInBatch = false
   /** As the journal or the row has them; and whether they may have changed: by something that was no message. */
   private details = ''
   private detailsMayDiffer = true
@@ -145,7 +148,8 @@ export class ManagedStream implements Managed {
   }
 
   private tell(): void {
-    if (this.asked === NOT_ASKED) return
+    // a count that covers what was refused makes the client forget it: it would never hear of it after a crash
+    if (this.asked === NOT_ASKED || this.refused || this.refusedInBatch) return
     const { h } = this
     if (h < this.asked && h === this.told) return
     this.told = h
@@ -178,7 +182,8 @@ export class ManagedStream implements Managed {
   refuses(id: string, to: string, condition: string): void {
     if (!this.resumable || this.requests.length >= MOST_REQUESTS) return
     this.requests.push({ id, to, answer: 0, refusal: condition })
-    this.requestsChanged = true
+    this.requestsChanged = this.refused = true
+    this.host.touch(this)
   }
 
   // Journaled
@@ -197,6 +202,8 @@ export class ManagedStream implements Managed {
     if (this.reserved === 0 && h <= this.journaled && !this.requestsChanged) return null
     this.composed = Math.max(h, this.journaled)
     this.requestsChanged = false
+    this.refusedInBatch ||= this.refused
+    this.refused = false
     let details: string | null = null
     if (this.detailsMayDiffer) {
       details = this.host.details(this)
@@ -215,6 +222,7 @@ export class ManagedStream implements Managed {
 
   committed(): void {
     this.journaled = this.composed
+    this.refusedInBatch = false
     const ready = this.queue.splice(0, this.reserved)
     this.reserved = 0
     for (const out of ready) this.number(out)
@@ -226,6 +234,8 @@ export class ManagedStream implements Managed {
   voided(): void {
     this.reserved = 0
     this.requestsChanged = this.detailsMayDiffer = true
+    this.refused ||= this.refusedInBatch
+    this.refusedInBatch = false
     this.details = ''
   }
 
