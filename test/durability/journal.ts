@@ -3,7 +3,7 @@
 import t from 'tap'
 import { readBlob } from '../../lib/core/journal.js'
 import type { Route } from '../../lib/core/route.js'
-import { bodies, chat, firstLife, gate, headline, turn } from '../helpers/life.js'
+import { bodies, chat, firstLife, gate, headline, resumed, turn } from '../helpers/life.js'
 import type { Life, LifeClient } from '../helpers/life.js'
 
 const JULIET = 'juliet@localhost'
@@ -14,11 +14,6 @@ const withBoth = async (life: Life): Promise<[LifeClient, LifeClient]> => {
   await juliet.send('<presence/>')
   await life.quiet()
   return [romeo, juliet]
-}
-const resumed = async (life: Life, from: LifeClient, count?: number): Promise<LifeClient> => {
-  const client = await life.resume(from, count)
-  if (client === null || typeof client === 'number') throw new Error(`not resumed: ${client}`)
-  return client
 }
 /** Group commits wait at the gate from now on, those that have this in their part of the journal. */
 const hold = (life: Life, isHeld: (blob: string) => boolean = () => true): (() => void) => {

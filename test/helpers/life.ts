@@ -10,6 +10,7 @@ import type { Stores } from '../../lib/core/core.js'
 import { deferredOf } from '../../lib/core/deferred.js'
 import type { Given, Managed } from '../../lib/core/given.js'
 import type { Wire } from '../../lib/core/managed-stream.js'
+import type { Contact } from '../../lib/core/ports.js'
 import { settled } from '../../lib/core/sessions.js'
 import type { Outlet, Session } from '../../lib/core/sessions.js'
 import { fakeClock, frame, memoryStore, testCore } from './core.js'
@@ -195,6 +196,21 @@ const makeLife = (store: MemoryStore, clock: FakeClock, { settings = {}, routes 
       await next.core.resumption.restore()
       return next
     },
+  }
+}
+
+/** `resume` where it has to succeed. */
+export const resumed = async (life: Life, from: LifeClient, count?: number): Promise<LifeClient> => {
+  const client = await life.resume(from, count)
+  if (client === null || typeof client === 'number') throw new Error(`not resumed: ${client}`)
+  return client
+}
+
+/** Both see each other's presence. */
+export const befriend = ({ contacts }: MemoryStore, one: string, other: string): void => {
+  for (const [account, jid] of [[one, other], [other, one]] as const) {
+    const rows = contacts.get(account) ?? new Map<string, Contact>()
+    contacts.set(account, rows.set(jid, { jid, name: '', groups: [], subscription: 'both', ask: false, approved: false, request: null, listed: true, ver: 1 }))
   }
 }
 
