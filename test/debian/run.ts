@@ -1,6 +1,6 @@
 // Debian's clients, unmodified, against a jidway started as a user starts it: slixmpp and go-sendxmpp log in over TLS with
-// the certificate checked, and exchange messages with somebody online and offline; then each driver of drivers/ walks its
-// client through a day of messaging with a contact. CI runs it:
+// the certificate checked, and exchange messages with somebody online and offline; slixmpp resumes by its own code after the
+// server was killed; then each driver of drivers/ walks its client through a day of messaging with a contact. CI runs it:
 //   node dist/test/debian/run.js
 // A client that is missing is a failure, with the name of its package. Ends with the line "N passed, N failed".
 import { spawn, spawnSync } from 'node:child_process'
@@ -10,6 +10,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { judge, threeKills } from '../helpers/kills.js'
 import { ROOT } from '../helpers/root.js'
 
 let passed = 0
@@ -108,6 +109,7 @@ const main = async (): Promise<void> => {
   for (const driver of DRIVERS) await drive(driver, port, ca)
   for (const step of Object.keys(EXPECTED_FAILURES)) if (!steps.has(step)) claim(false, `${step}, expected to fail, is a step`)
 
+  await slixmppResumes()
   server.kill('SIGTERM')
   claim(await until(() => server.exitCode !== null, 15_000) && server.exitCode === 0, 'SIGTERM ends it with code 0', log.slice(-2000))
 }
@@ -123,6 +125,22 @@ const slixmpp = async (port: number, ca: string): Promise<void> => {
     ['juliet got while you were away from romeo@localhost/slixmpp delayed True', 'slixmpp receives what was stored while it was away'],
   ] as const) claim(text.includes(line), what, text)
   claim(code === 0 && text.includes('done'), 'slixmpp ends in order', text)
+}
+
+/** With a server of its own, which is killed. */
+const slixmppResumes = async (): Promise<void> => {
+  if (!existsSync(SLIXMPP['python3-slixmpp'])) return claim(false, 'slixmpp is installed, to resume', 'install it: apt-get install python3-slixmpp')
+  const ends: (() => void | Promise<void>)[] = []
+  try {
+    const story = await threeKills({ teardown: (end) => void ends.unshift(end) }, (user, server) => ({
+      command: ['/usr/bin/python3', join(ROOT, 'test/debian/slixmpp_resuming.py'), user, user === 'romeo' ? 'juliet' : 'romeo', String(server.c2s), server.ca],
+    }))
+    judge(story, (holds, what, evidence) => claim(holds, `slixmpp resumes: ${what}`, evidence))
+  } catch (error) {
+    claim(false, 'slixmpp resumes', (error as Error).message)
+  } finally {
+    for (const end of ends) await end()
+  }
 }
 
 const goSendxmpp = async (port: number, ca: string): Promise<void> => {
