@@ -2,9 +2,9 @@
 // refuses to run as root, so then it runs as an unprivileged user.
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, openSync, readdirSync, realpathSync } from 'node:fs'
 import { connect } from 'node:net'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../base/errors.js'
 
@@ -67,19 +67,24 @@ export const makePostgres = async (folder: string, port: number, env: Readonly<R
   return postgres
 }
 
-const findPrograms = (env: Readonly<Record<string, string | undefined>>): string => {
-  const isThere = (folder: string): boolean => PROGRAMS.every((name) => existsSync(join(folder, name)))
-  const configured = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' })
+/**
+ * The folder of one installation. What a package or pg_config names goes before PATH, where wrappers, links and the
+ * remains of another version may stand; a link is followed, for initdb looks for its postgres, and both for what they share,
+ * where they are themselves.
+ */
+export const findPrograms = (env: Readonly<Record<string, string | undefined>>, packaged: readonly string[] = PACKAGED): string => {
+  const configured = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8', env: { ...env } })
   const versions = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).toSorted((a, b) => Number(b) - Number(a)).map((name) => join(folder, name, 'bin')) : [])
-  const found = [
-    ...(env['PATH'] ?? '').split(delimiter), ...(configured.status === 0 ? [configured.stdout.trim()] : []),
-    ...versions('/usr/lib/postgresql'), ...versions('/usr/local/lib/postgresql'), '/usr/local/pgsql/bin', '/opt/homebrew/bin',
-  ].find((folder) => folder !== '' && isThere(folder))
-  if (found === undefined) {
-    throw new UsageError('--database postgres needs the programs of Postgres (initdb, postgres), which were not found; install them, put their folder into PATH, or use --database embedded')
+  for (const folder of [...packaged.flatMap(versions), ...(configured.status === 0 ? [configured.stdout.trim()] : []), ...(env['PATH'] ?? '').split(delimiter), '/usr/local/pgsql/bin', '/opt/homebrew/bin']) {
+    if (folder === '' || !PROGRAMS.every((name) => existsSync(join(folder, name)))) continue
+    const [home, ...others] = new Set(PROGRAMS.map((name) => dirname(realpathSync(join(folder, name)))))
+    if (home !== undefined && others.length === 0) return home
   }
-  return found
+  throw new UsageError('--database postgres needs the programs of Postgres (initdb, postgres), both of one installation, which were not found; install them, put their folder into PATH, or use --database embedded')
 }
+
+/** A folder a version in each. */
+const PACKAGED = ['/usr/lib/postgresql', '/usr/local/lib/postgresql']
 
 const unprivileged = (): User => {
   for (const name of ['postgres', 'nobody']) {
