@@ -185,8 +185,9 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     },
     sessionOver: core.sessionOver,
     tap: options.tap ?? null,
+    // a question that every client survives: lib/core/ping-proof.ts
     ping: (connection, to) => {
-      connection.write(`<iq type='get'${attribute('id', `ping-${Math.round(time)}`)} from='${to.domain}'${attribute('to', to.full)}><ping xmlns='${NS.ping}'/></iq>`, false)
+      connection.write(`<iq type='get'${attribute('id', `ping-${Math.round(time)}`)} from='${to.domain}'${attribute('to', to.full)}><query xmlns='${NS.discoInfo}'/></iq>`, false)
     },
   }
 

@@ -1,5 +1,6 @@
 // Clients without stream management never acknowledge (durability.md D18): after so many messages, or soon after one, the
-// server pings (XEP-0199). Any reply proves that all before the ping has arrived, for a stream keeps its order.
+// server asks them something. Any reply proves that all before the question has arrived, for a stream keeps its order. It asks
+// what they can do (XEP-0030) and not for a pong: go-sendxmpp 0.5 answers a ping (XEP-0199) and ends with a nil dereference.
 import { NS } from '../base/namespaces.js'
 import { attribute } from '../wire/writer.js'
 import type { Form, Given, Receipts } from './given.js'
@@ -70,7 +71,7 @@ export class PingProof implements Receipts {
     this.proves = this.written.length
     this.asked = this.host.now()
     this.host.asked(this)
-    outlet.write(`<iq type='get' id='${this.ping}'${attribute('from', account)}${attribute('to', jid.full)}><ping xmlns='${NS.ping}'/></iq>`, false)
+    outlet.write(`<iq type='get' id='${this.ping}'${attribute('from', account)}${attribute('to', jid.full)}><query xmlns='${NS.discoInfo}'/></iq>`, false)
   }
 
   /** Since when a ping is under way, ms; 0: none is. */

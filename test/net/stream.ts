@@ -239,7 +239,7 @@ t.test('a client that is silent is asked, and closed when it does not answer; an
   t.teardown(() => clearInterval(spacing))
   const ping = await silent.next((e) => e.name === 'iq')
   t.match(ping.attrs, { type: 'get', from: 'localhost', to: 'romeo@localhost/silent' })
-  t.ok(ping.getChild('ping', 'urn:xmpp:ping'))
+  t.ok(ping.getChild('query', 'http://jabber.org/protocol/disco#info'), 'with a question that every client survives')
   silent.send(`<iq type='result' id='${ping.attrs['id']}' to='localhost'/>`)
   await silent.next((e) => e.name === 'iq' && e.attrs['type'] === 'get', 8000)
   const asked = Date.now()
