@@ -43,5 +43,5 @@ export const retraction: Route = {
   isOn: ({ archive }) => archive !== 'off',
   features: [RETRACT],
   accountFeatures: [RETRACT, `${RETRACT}#tombstone`],
-  on: { delivered: step, unreachable: step },
+  on: { delivered: step, unreachable: step, committed: step },
 }

@@ -16,10 +16,11 @@ import type { Session } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
 
 /** The hot path in the order it runs. Within a step: the order of routes/index.ts. */
-export const STEPS = ['sent', 'received', 'delivered', 'unreachable'] as const
+export const STEPS = ['sent', 'received', 'delivered', 'unreachable', 'committed'] as const
 /**
  * sent: one of our users' sessions sent this. received: it is for one of our users, nothing decided yet.
- * delivered: at least one session took it. unreachable: no session could.
+ * delivered: at least one session took it. unreachable: no session could. Of a message that goes into the log neither is known
+ * then; its step is committed: it is in the log, and is delivered, or waits. Nothing can be changed about it any more.
  */
 export type Step = (typeof STEPS)[number]
 

@@ -295,7 +295,8 @@ export const makeRouter = (parts: RouterParts): Router => {
     return 'logged'
   }
 
-  const committed = ({ routed, message, number, tell, noted }: Logging, outcome: Outcome): void => {
+  const committed = (item: Logging, outcome: Outcome): void => {
+    const { routed, message, noted } = item
     const { stanza, from, to, session } = routed
     if (noted) {
       if (outcome instanceof StanzaError) parts.bug(outcome, stanza)
@@ -305,22 +306,36 @@ export const makeRouter = (parts: RouterParts): Router => {
       }
       return
     }
-    let verdict: Verdict
-    if (outcome instanceof StanzaError) verdict = outcome
-    else if (outcome === null) {
+    if (outcome instanceof StanzaError) {
+      logged(item, outcome)
+      return
+    }
+    if (outcome === null) {
       cache.setAbsent(to.bare)
-      verdict = new StanzaError('service-unavailable') // RFC 6121 §8.5.1
-    } else {
-      const committed = { stanza, from, to, sender: session, xml: message.xml }
-      try {
-        verdict = feed.received(committed, outcome.received) > 0 ? 'delivered' : 'stored'
-        if (outcome.sent !== null) feed.sent(committed, outcome.sent)
-      } catch (error) {
+      logged(item, new StanzaError('service-unavailable')) // RFC 6121 §8.5.1
+      return
+    }
+    const committed = { stanza, from, to, sender: session, xml: message.xml }
+    let ending: Ending = 'stored'
+    try {
+      if (feed.received(committed, outcome.received) > 0) ending = 'delivered'
+      if (outcome.sent !== null) feed.sent(committed, outcome.sent)
+    } catch (error) {
+      counters.bugs++
+      parts.bug(error, stanza) // it waits
+    }
+    const plan = dispatch.plans.committed.message
+    const walked = plan === null || !routed.logged ? routed : walk(plan, routed, services)
+    if (walked instanceof Promise) {
+      walked.catch((error: unknown) => {
         counters.bugs++
         parts.bug(error, stanza)
-        verdict = 'stored' // it waits
-      }
-    }
+      }).finally(() => logged(item, ending))
+    } else logged(item, ending)
+  }
+
+  /** The log, and what joined its step, are done with a message: its stream may go on. */
+  const logged = ({ routed: { session, stanza }, number, tell }: Logging, verdict: Verdict): void => {
     if (session !== null) {
       settle(session)
       session.stream?.messageDone(number)

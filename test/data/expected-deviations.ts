@@ -6,7 +6,6 @@ export const EXPECTED_DEVIATIONS: readonly string[] = [
   'get http://jabber.org/protocol/pubsub pubsub: error',
   'get http://jabber.org/protocol/pubsub#owner pubsub: error',
   'get urn:xmpp:extdisco:2 services: error',
-  'get urn:xmpp:mam:2 prefs: error',
   'set http://jabber.org/protocol/pubsub pubsub: error',
   'set http://jabber.org/protocol/pubsub#owner pubsub: error',
   'set urn:xmpp:mam:2 query: error',

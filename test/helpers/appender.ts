@@ -11,11 +11,17 @@ let marks = 0
 export const logAppender = async (db: Db, as: string | Node = 'writer') => {
   const store = logStore(db, typeof as === 'string' ? await registerNode(db, as) : as, 'always')
   let n = 0
+  let last: Promise<unknown> = Promise.resolve()
   return {
     store,
-    append: (messages: readonly { account: string; sender: string; xml: string; at?: number }[]): Promise<readonly Logged[]> => store.commit({
-      n: ++n, blob: '', mark: ++marks, at: messages[0]?.at ?? Date.now(),
-      messages: messages.map(({ account, sender, xml }) => ({ receiver: account, sender, xml, received: QUEUED | ARCHIVED, sent: 0 })),
-    }),
+    append: (messages: readonly { account: string; sender: string; xml: string; at?: number }[]): Promise<readonly Logged[]> => {
+      // a node has one batch under way at a time
+      const done = last.then(() => store.commit({
+        n: ++n, blob: '', mark: ++marks, at: messages[0]?.at ?? Date.now(),
+        messages: messages.map(({ account, sender, xml }) => ({ receiver: account, sender, xml, received: QUEUED | ARCHIVED, sent: 0 })),
+      }))
+      last = done
+      return done
+    },
   }
 }

@@ -23,11 +23,11 @@ const fresh = async (): Promise<{ server: TestServer; romeo: RawClient; writer: 
   await server.db.query('update account set seq = 0')
   return { server, romeo: await server.login('romeo', 'orchard'), writer: await logWriter(server.db) }
 }
-/** Bodies of an account's archive; of a tombstone, what it says. */
+/** Bodies of an account's archive; of a tombstone, what it says. What `retract` sends, a message like any other, is left out. */
 const archiveOf = async (server: TestServer, user: string): Promise<string[]> => {
   const client = await server.login(user, 'reader')
   await client.iq('set', `<query xmlns='${MAM}'/>`)
-  const messages = client.elements.filter((e) => e.name === 'message').map((m) => m.getChild('result')?.getChild('forwarded')?.getChild('message') as Element)
+  const messages = client.elements.filter((e) => e.name === 'message').map((m) => m.getChild('result')?.getChild('forwarded')?.getChild('message') as Element).filter((m) => m.getChildText('body') !== '/me retracted')
   client.destroy()
   return messages.map((m) => m.getChildText('body') ?? `${m.attrs['id']} by ${m.getChild('retracted', RETRACT)?.attrs['id']}`)
 }
@@ -58,7 +58,7 @@ t.test('whether the receiver is there or not', async (t) => {
   await juliet.presence()
   await retract(romeo, J, 'a')
   t.same(await archiveOf(server, 'juliet'), ['a by r1'])
-  t.ok((await juliet.next((e) => e.name === 'message')).getChild('retract', RETRACT), 'and the retraction itself is delivered')
+  t.ok(await juliet.next((e) => e.name === 'message' && e.getChild('retract', RETRACT) !== undefined), 'and the retraction itself is delivered')
 })
 
 t.test('only its sender retracts a message, and only in that conversation', async (t) => {
