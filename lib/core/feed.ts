@@ -399,9 +399,12 @@ export const makeFeed = (parts: FeedParts): Feed => {
       session.position = position
       session.boundAt = clock.monotonic()
       session.member.seq = Math.max(session.member.seq, position)
-      session.behind = session.missed
-      if (session.missed) void start(session, false, null)
-      else undefer(session, Infinity)
+      // what came for its full JID while it was being bound, too, is behind what waits for the bare one
+      if (session.missed) waitForPresence(session)
+      else {
+        session.behind = false
+        undefer(session, Infinity)
+      }
     },
     again: (session, entry, form) => {
       if (entry === undefined) return

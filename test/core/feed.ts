@@ -92,6 +92,20 @@ t.test('who logs in anew before it has proved them gets them again, under the sa
   t.same(bodies(third.got), [], 'what is proved is nobody\'s any more')
 })
 
+t.test('D11: what came for its full JID while it was being bound does not overtake what waits for the bare one', async (t) => {
+  const { core, romeo } = setUp()
+  for (const n of numbers(4)) await core.from(romeo, say(n))
+  const juliet = core.session(`${JULIET}/balcony`, null)
+  juliet.behind = true // its position is being read (lib/net/bind.ts)
+  const { position } = juliet
+  await core.from(romeo, say('to the resource').replace(JULIET, `${JULIET}/balcony`))
+  core.feed.bound(juliet, position)
+  await turn()
+  t.same(bodies(juliet.got), [])
+  await core.from(juliet, '<presence/>')
+  t.same(bodies(juliet.got), [...numbers(4), 'to the resource'])
+})
+
 t.test('a negative priority gets none; raised to 0 it gets them', async (t) => {
   const { store, core, romeo } = setUp()
   await core.from(romeo, say(1))
