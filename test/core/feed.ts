@@ -72,7 +72,7 @@ t.test('they come at the initial presence, in order, over several pages, and wai
   t.same([store.messages.length, juliet.pings.length], [0, 0])
 })
 
-t.test('who logs in anew before it has proved them gets them again, under the same ids', async (t) => {
+t.test('D18: who logs in anew before it has proved them gets them again, under the same ids', async (t) => {
   const { store, core, romeo } = setUp()
   for (const n of numbers(4)) await core.from(romeo, say(n))
   const first = silent(core, `${JULIET}/balcony`)
@@ -148,7 +148,7 @@ t.test('D12: what a session that ends has not proved goes to another of the acco
   t.equal(store.messages.length, 0)
 })
 
-t.test('a message committed while a log-in reads is read too, in order, and nothing comes twice', async (t) => {
+t.test('D6: a message committed while a log-in reads is read too, in order, and nothing comes twice', async (t) => {
   const { store, core, romeo } = setUp()
   await core.from(romeo, say('before'))
   const juliet = core.session(`${JULIET}/balcony`, null)
@@ -192,7 +192,7 @@ t.test('a message whose commit ends after the log-in is delivered then', async (
   t.equal(store.messages.length, 0)
 })
 
-t.test('of two sessions that log in at once each message goes to one', async (t) => {
+t.test('D12: of two sessions that log in at once each message goes to one', async (t) => {
   const { core, romeo } = setUp()
   for (const n of numbers(7)) await core.from(romeo, say(n))
   const a = core.session(`${JULIET}/a`, null)

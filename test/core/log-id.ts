@@ -2,7 +2,7 @@
 import t from 'tap'
 import { idOf, logId } from '../../lib/core/log-id.js'
 
-t.test('number and random bits come back', async (t) => {
+t.test('D5: an id is a number and random bits, and both come back', async (t) => {
   for (const id of [{ seq: 1, mark: 0 }, { seq: 4_503_599_627_370, mark: -1 }, { seq: 77, mark: 2_147_483_647 }, { seq: 2, mark: -2_147_483_648 }]) t.same(logId(idOf(id)), id)
 })
 

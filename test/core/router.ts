@@ -84,7 +84,7 @@ for (const [mode, settings] of MODES.slice(0, 3)) {
   }
 }
 
-t.test('durability.md: what each mode has in the log, and when', async (t) => {
+t.test('D2: what each mode has in the log, and when; nothing is delivered before it is committed', async (t) => {
   for (const [mode, settings] of MODES) {
     const { core, store, romeo } = setUp(ROUTES, settings)
     const [juliet] = one(core) as [TestSession]
@@ -287,7 +287,7 @@ t.test('routed: with the database away who needs it is told to wait, and who doe
   t.equal(store.log.entries_.get(JULIET)?.length, 1, 'archived when it is back')
 })
 
-t.test('a full mailbox refuses with resource-constraint', async (t) => {
+t.test('D19: a full mailbox refuses with resource-constraint', async (t) => {
   const { core, romeo } = setUp(ROUTES, { offlineMaxMessages: 1 })
   t.equal(await core.from(romeo, `<message to='${JULIET}' type='chat'><body>1</body></message>`), 'stored')
   t.equal(await core.from(romeo, `<message to='${JULIET}' type='chat'><body>2</body></message>`), 'refused')

@@ -85,7 +85,7 @@ t.test('D7: whatever a client has got when its node dies, it gets the rest, in o
   }
 })
 
-t.test('promise 1: h says what is committed and in the journal, it never falls, not after a crash', async (t) => {
+t.test('D7: h says what is committed and in the journal, it never falls, not after a crash (promise 1)', async (t) => {
   const life = setUp()
   const [romeo] = await withBoth(life)
   romeo.ask()
@@ -117,7 +117,7 @@ t.test('promise 1: h says what is committed and in the journal, it never falls, 
   t.same((await resumed(await next.crash(), again)).told, [2])
 })
 
-t.test('promise 1: an <a/> leaves nothing out: a message that waits for its commit is a hole, and h stands before it', async (t) => {
+t.test('D2: an <a/> leaves nothing out: a message that waits for its commit is a hole, and h stands before it (promise 1)', async (t) => {
   for (const lasts of [0, 600]) {
     const life = setUp()
     const romeo = await life.login('romeo@localhost/orchard', lasts)

@@ -21,7 +21,7 @@ const presences = (got: readonly string[], from: string): string[] =>
 const PUSH = "xmlns='jabber:iq:roster'"
 const second = 1000
 
-t.test('promise 3: that a message was refused is said again after a crash, until the client has heard it', async (t) => {
+t.test('D15: that a message was refused is said again after a crash, until the client has heard it (promise 3)', async (t) => {
   const { life, romeo } = await setUp()
   const before = romeo.count
   await romeo.send("<message to='nobody@localhost' id='m1' type='chat'><body>x</body></message>")
@@ -170,7 +170,7 @@ t.test('D17: a session that was taken over is the new connection\'s: the end of 
   t.equal(life.core.resumption.size, 0)
 })
 
-t.test('promise 2: copies and answers that a dead session has not acknowledged become neither mail nor errors', async (t) => {
+t.test('D12: copies and answers that a dead session has not acknowledged become neither mail nor errors (promise 2)', async (t) => {
   const { life, romeo, juliet } = await setUp()
   const phone = await life.login(`${JULIET}/phone`)
   await phone.send("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")

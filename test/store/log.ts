@@ -112,7 +112,7 @@ t.test('D19: what waits is counted by sender', async (t) => {
   t.same([found?.messages, found?.bytes, new Map(found?.senders)], [2, 66, new Map([[a, 1], [b, 1]])])
 })
 
-t.test('an entry that cannot be written undoes its batch, and its number is free', async (t) => {
+t.test('D3: an entry that cannot be written undoes its batch, and its number is free', async (t) => {
   const [a, b] = [await newAccount(), await newAccount()]
   const bad = batch([message(a, b, '1'), message(a, b, '\u0000')])
   await t.rejects(log.commit(bad), { code: '22021' })

@@ -64,7 +64,7 @@ t.test('archived entries go by number, the oldest', async (t) => {
   t.equal(await left(a), '4:5 5:1')
 })
 
-t.test('what waits stays whatever its age, but not in the archive, which has no gaps', async (t) => {
+t.test('D19: what waits stays whatever its age, but not in the archive, which has no gaps', async (t) => {
   const a = await withEntries(3, 1, 3, 3, 1)
   await writer.log.acknowledge(new Map([[a, [3]]]))
   await sweep(a, { age: 0.5 * DAY })
@@ -85,7 +85,7 @@ t.test('what is neither archived nor waiting goes, up to the first that waits; w
   t.equal(await left(a), '3:1 6:5')
 })
 
-t.test('nothing above a position that a session has yet to read: here, or of a stream that can be resumed', async (t) => {
+t.test('D19: nothing above a position that a session has yet to read: here, or of a stream that can be resumed', async (t) => {
   const a = await withEntries(4, 1, 4, 1, 4, 1)
   await sweep(a, { keep: 3, age: 1 })
   t.equal(await left(a), '4:1 5:4 6:1')
@@ -97,7 +97,7 @@ t.test('nothing above a position that a session has yet to read: here, or of a s
   t.equal(await left(a), '')
 })
 
-t.test('where a stream has not acknowledged all, or another node has a session, what is younger than a day stays', async (t) => {
+t.test('D19: where a stream has not acknowledged all, or another node has a session, what is younger than a day stays', async (t) => {
   for (const busy of [
     "insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, position, unacked) values ($1, 's', 'r', 1, 'n', 1, 60, 99, 'x')",
     "insert into presence (account, resource, session_id, incarnation, node, epoch) values ($1, 'r', 's', 1, 'elsewhere', 1)",
@@ -111,7 +111,7 @@ t.test('where a stream has not acknowledged all, or another node has a session, 
   }
 })
 
-t.test('what waited too long goes back to its sender, then counts as acknowledged; a bounce that fails is tried again', async (t) => {
+t.test('D19: what waited too long goes back to its sender, then counts as acknowledged; a bounce that fails is tried again', async (t) => {
   const a = await withEntries(2, 3, 2, 2)
   const bounced: LogEntry[] = []
   await writer.log.acknowledge(new Map([[a, [1]]]))
