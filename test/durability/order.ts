@@ -1,0 +1,102 @@
+// Order is about all stanzas of a stream (RFC 6120 §10.1; durability.md D11): what is not of the log takes no short cut around
+// what is, neither on its way in, nor to a session that has yet to read its log.
+import t from 'tap'
+import { befriend, bodies, chat, firstLife, gate, headline, resumed, turn, until } from '../helpers/life.js'
+import type { Life, LifeClient } from '../helpers/life.js'
+
+const [ROMEO, JULIET] = ['romeo@localhost', 'juliet@localhost']
+const BALCONY = `${JULIET}/balcony`
+const PING = "<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
+const setUp = (): Life => firstLife([ROMEO, JULIET], { settings: { offlinePage: 3 } })
+const withBoth = async (life: Life, lasts: number | null): Promise<[LifeClient, LifeClient]> => {
+  const romeo = await life.login(`${ROMEO}/orchard`)
+  const juliet = await life.login(BALCONY, lasts)
+  await juliet.send('<presence/>')
+  await life.quiet()
+  return [romeo, juliet]
+}
+/** What came from Romeo, in order. */
+const heard = (got: readonly string[]): string[] => got.filter((g) => g.includes(`from='${ROMEO}`)).map((g) => /<(?:body|status)>([^<]*)/.exec(g)?.[1] ?? /<iq [^>]*\bid='([^']*)/.exec(g)?.[1] ?? g)
+
+t.test('D11: an answered ping proves all before it: it is answered when that is committed, and not before', async (t) => {
+  const life = setUp()
+  const [romeo] = await withBoth(life, null)
+  const { held, open } = gate()
+  life.store.log.before = (what) => (what === 'commit' ? held : undefined)
+  await romeo.send(chat(JULIET, 'one'))
+  void romeo.send(PING)
+  await turn(50)
+  t.same(romeo.got, [])
+  open()
+  t.ok(await until(() => romeo.got.length > 0))
+  t.match(romeo.got, [/<iq .*type='result'.*id='p'|<iq .*id='p'.*type='result'/])
+  t.equal(life.store.log.entries_.get(JULIET)?.length, 1)
+})
+
+t.test('D11: nothing of a stream overtakes an earlier message of its: no headline, presence, request, nor a later message', async (t) => {
+  for (const lasts of [null, 0, 600]) {
+    const life = setUp()
+    const [romeo, juliet] = await withBoth(life, lasts)
+    const { held, open } = gate()
+    let first = true
+    life.store.log.before = (what) => {
+      if (what !== 'commit' || !first) return undefined
+      first = false
+      return held
+    }
+    await romeo.send(chat(JULIET, 'one'))
+    await turn()
+    void romeo.send(headline(BALCONY, 'news'))
+    void romeo.send(chat(BALCONY, 'two'))
+    void romeo.send(`<presence to='${BALCONY}'><status>there</status></presence>`)
+    void romeo.send(chat(JULIET, 'three'))
+    void romeo.send(`<iq type='get' id='asked' to='${BALCONY}'><query xmlns='jabber:iq:version'/></iq>`)
+    await turn(50)
+    t.same(heard(juliet.got), [])
+    open()
+    t.ok(await until(() => heard(juliet.got).length === 6))
+    t.same(heard(juliet.got), ['one', 'news', 'two', 'there', 'three', 'asked'], `${lasts}`)
+  }
+})
+
+t.test('D11: what is for the full JID does not overtake what waits for the bare one', async (t) => {
+  for (const lasts of [null, 600]) {
+    const life = setUp()
+    const romeo = await life.login(`${ROMEO}/orchard`)
+    for (const text of ['one', 'two', 'three', 'four']) await romeo.send(chat(JULIET, text))
+    await life.quiet()
+    const juliet = await life.login(BALCONY, lasts)
+    await romeo.send(chat(BALCONY, 'five'))
+    await romeo.send(headline(BALCONY, 'news'))
+    await life.quiet()
+    await turn()
+    t.same(heard(juliet.got), [], 'she is about to say that she is there')
+    await juliet.send('<presence/>')
+    t.ok(await until(() => heard(juliet.got).length === 6))
+    await romeo.send(chat(BALCONY, 'live'))
+    await life.quiet()
+    t.same(heard(juliet.got), ['one', 'two', 'three', 'four', 'five', 'news', 'live'], `${lasts}`)
+  }
+})
+
+t.test('D11: a session that is detached gets what came meanwhile in the order in which it came', async (t) => {
+  const life = setUp()
+  befriend(life.store, ROMEO, JULIET)
+  const [romeo, juliet] = await withBoth(life, 600)
+  juliet.acknowledge()
+  juliet.lose()
+  const expected: string[] = []
+  for (const i of [1, 2, 3, 4, 5]) {
+    await romeo.send(chat(i % 2 === 0 ? JULIET : BALCONY, `chat ${i}`))
+    await romeo.send(headline(BALCONY, `news ${i}`))
+    expected.push(`chat ${i}`, `news ${i}`)
+  }
+  await romeo.send('<presence><status>there</status></presence>')
+  await life.quiet()
+  const again = await resumed(life, juliet)
+  t.ok(await until(() => heard(again.got).length >= 11))
+  t.same(heard(again.got), [...expected, 'there'])
+  await romeo.send(chat(JULIET, 'live'))
+  await life.quiet()
+  t.same(bodies(again.got).at(-1), 'live')
+})
