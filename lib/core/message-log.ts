@@ -92,18 +92,31 @@ export const makeMessageLog = <Item extends Appended>(
   let over = 0
   const reaching: { readonly count: number; readonly resolve: () => void }[] = []
 
-  const isFull = ({ receiver, sender, xml }: Logging): boolean => {
-    const fill = fills.get(receiver)
-    return fill !== undefined &&
-      (fill.messages >= bounds.messages || fill.bytes + xml.length > bounds.bytes || (fill.senders.get(sender) ?? 0) >= bounds.perSender)
-  }
+  const isFull = ({ receiver, sender, xml }: Logging, fill = fills.get(receiver)): boolean => fill !== undefined &&
+    (fill.messages >= bounds.messages || fill.bytes + xml.length > bounds.bytes || (fill.senders.get(sender) ?? 0) >= bounds.perSender)
 
-  const fillUp = ({ receiver, sender, xml }: Logging): void => {
-    const fill = fills.get(receiver)
+  const fillUp = ({ receiver, sender, xml }: Logging, fill = fills.get(receiver)): void => {
     if (fill === undefined) return
     fill.messages++
     fill.bytes += xml.length
     fill.senders.set(sender, (fill.senders.get(sender) ?? 0) + 1)
+  }
+
+  /** Accounts for which this would be too much, as far as is known. */
+  const overfull = (items: readonly Item[]): ReadonlySet<string> => {
+    const found = new Set<string>()
+    const tried = new Map<string, Fill>()
+    for (const { bounded, message } of items) {
+      let fill = tried.get(message.receiver)
+      if (fill === undefined) {
+        const known = fills.get(message.receiver)
+        if (known === undefined) continue
+        tried.set(message.receiver, fill = { ...known, senders: new Map(known.senders) })
+      }
+      if (bounded && isFull(message, fill)) found.add(message.receiver)
+      fillUp(message, fill)
+    }
+    return found
   }
 
   /** Learn what waits for accounts that nobody is there for. */
@@ -180,10 +193,11 @@ export const makeMessageLog = <Item extends Appended>(
   const one = async (): Promise<void> => {
     const items = take()
     await learn(items)
-    if (items.some((item) => item.bounded && isFull(item.message))) {
-      // before anybody is refused: what was acknowledged, and not written, does not wait any more
+    const full = overfull(items)
+    if (full.size > 0) {
+      // before anybody is refused: what was acknowledged, and not written, does not wait any more; nor does what has expired
       await settled().catch(report)
-      for (const item of items) if (item.bounded && isFull(item.message)) fills.delete(item.message.receiver)
+      for (const account of full) fills.delete(account)
       await learn(items)
     }
     const refused = new Map<Item, StanzaError>()

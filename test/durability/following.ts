@@ -160,6 +160,19 @@ t.test('D19: one sender fills its share of a mailbox, not that of others; what w
   t.equal(romeo.got.length, 2)
 })
 
+t.test('D19: nobody is refused by what is not true any more: what has expired does not fill a mailbox', async (t) => {
+  const life = setUp({ offlineMaxPerSender: 4 })
+  const romeo = await life.login(ORCHARD)
+  for (const i of [1, 2, 3]) await romeo.send(chat(JULIET, `${i}`))
+  await life.quiet()
+  // as retention does
+  await life.store.log.acknowledge(new Map([[JULIET, [1, 2, 3]]]))
+  for (const i of [4, 5, 6, 7, 8]) await romeo.send(chat(JULIET, `${i}`))
+  await life.quiet()
+  t.same(romeo.got.map(condition), ['resource-constraint'], 'only the fifth that waits')
+  t.same(life.store.messages.map((m) => m.seq), [4, 5, 6, 7])
+})
+
 t.test('D19: to who is there no bound applies: nothing is refused while it is read', async (t) => {
   const life = setUp({ offlineMaxPerSender: 1, offlineMaxMessages: 1 })
   const [romeo, juliet] = await withBoth(life)
