@@ -162,7 +162,7 @@ t.test('D6: a message committed while a log-in reads is read too, in order, and 
   }
   store.log.read = async (...args) => {
     const entries = await read(...args)
-    if (args[0] === JULIET && sent < 6) await core.from(romeo, say(`while it reads ${++sent}`))
+    if (args[0] === JULIET && sent < 6 && entries.length === 0) await core.from(romeo, say(`while it reads ${++sent}`))
     return entries
   }
   await core.from(juliet, '<presence/>')
@@ -308,6 +308,24 @@ t.test('D13: who does not prove what comes live is given no more of it, and read
     await juliet.answer()
   }
   t.equal(store.messages.length, 0)
+})
+
+t.test('D18: a question proves what came before it, and no other answer proves anything', async (t) => {
+  const { store, core, romeo } = setUp()
+  const juliet = silent(core, `${JULIET}/balcony`, 0)
+  await core.from(romeo, say('one'))
+  await core.from(romeo, say('two'))
+  const [ping = ''] = juliet.pings
+  const answers = async (id: string): Promise<number> => {
+    await core.router.fromClient(juliet, frame(`<iq type='result' id='${id}' to='${JULIET}'/>`))
+    await core.acks.flush()
+    return store.messages.length
+  }
+  t.same([juliet.pings.length, await answers('proof-0'), await answers('x'), await answers(`${ping}0`)], [1, 2, 2, 2])
+  t.equal(await answers(ping), 1, 'what came behind it waits')
+  t.equal(await answers(ping), 1, 'it was answered')
+  core.tick()
+  t.equal(await answers(juliet.pings.at(-1) as string), 0)
 })
 
 t.test('D18: whose pings stay unanswered is closed, whether they came at once, from a backlog, or with the tick', async (t) => {

@@ -85,7 +85,7 @@ for (const [mode, settings] of MODES.slice(0, 3)) {
 }
 
 t.test('D2: what each mode has in the log, and when; nothing is delivered before it is committed', async (t) => {
-  for (const [mode, settings] of MODES) {
+  for (const [to, [mode, settings]] of [JULIET, `${JULIET}/balcony`].flatMap((to) => MODES.map((m) => [to, m] as const))) {
     const { core, store, romeo } = setUp(ROUTES, settings)
     const [juliet] = one(core) as [TestSession]
     let commit = (): void => {}
@@ -93,10 +93,10 @@ t.test('D2: what each mode has in the log, and when; nothing is delivered before
       commit = resolve
     })
     store.log.before = () => held
-    const ending = await core.router.fromClient(romeo, frame(`<message to='${JULIET}' type='chat'><body>x</body></message>`))
+    const ending = await core.router.fromClient(romeo, frame(`<message to='${to}' type='chat'><body>x</body></message>`))
     await new Promise((resolve) => setTimeout(resolve, 20))
     const durable = settings.durability?.['*'] === 'durable'
-    t.equal(ending, durable ? 'logged' : 'delivered', mode)
+    t.equal(ending, durable ? 'logged' : 'delivered', `${mode}, to ${to}`)
     t.equal(juliet.got.length, durable ? 0 : 1, `${mode}: ${durable ? 'not before it is committed' : 'at once'}`)
     commit()
     await core.log.idle(5000)

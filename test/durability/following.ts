@@ -122,6 +122,9 @@ t.test('D12: no entry goes twice to one session: who had the copy is not given t
   await romeo.send(chat(JULIET, 'once'))
   await life.quiet()
   t.same([bodies(balcony.got), bodies(phone.got)], [['once'], ['once']])
+  phone.acknowledge()
+  await life.quiet()
+  t.equal(life.store.messages.filter((m) => m.account === JULIET).length, 1, 'who acknowledges a copy acknowledges nothing of the account\'s')
   await phone.send('<presence><priority>1</priority></presence>')
   balcony.lose()
   life.clock.time += 601_000
@@ -175,7 +178,13 @@ t.test('D19: nobody is refused by what is not true any more: what has expired do
 
 t.test('D19: to who is there no bound applies: nothing is refused while it is read', async (t) => {
   const life = setUp({ offlineMaxPerSender: 1, offlineMaxMessages: 1 })
+  const mercutio = await life.login(`${MERCUTIO}/street`)
+  await mercutio.send(chat(JULIET, 'fills it'))
+  await mercutio.send(chat(JULIET, 'too much'))
+  await life.quiet()
+  t.same(mercutio.got.map(condition), ['resource-constraint'])
   const [romeo, juliet] = await withBoth(life)
+  t.same(bodies(juliet.got.splice(0)), ['fills it'])
   for (const i of [1, 2, 3, 4]) await romeo.send(chat(JULIET, `${i}`))
   await life.quiet()
   t.same(romeo.got, [])

@@ -2,8 +2,9 @@
 import t from 'tap'
 import type { Element } from 'ltx'
 import { AwayError } from '../../lib/base/errors.js'
+import type { Route } from '../../lib/core/route.js'
 import { testDatabase } from '../helpers/database.js'
-import { turn, until } from '../helpers/life.js'
+import { gate, turn, until } from '../helpers/life.js'
 import { startOver, testServer } from '../helpers/server.js'
 import type { TestServer } from '../helpers/server.js'
 import type { RawClient } from '../helpers/client.js'
@@ -101,6 +102,44 @@ t.test('D17: a resume while the old socket still holds unread bytes: what was re
     t.same(await logged(server, 'juliet@localhost'), all, `${wait} ms: ${h} of ${n} were read`)
     await romeo.ended
   }
+})
+
+t.test('D17: a request that is being handled for the old connection counts before h is said, and its answer comes on the new one', async (t) => {
+  const { held, open } = gate()
+  t.teardown(open)
+  let asked = 0
+  const slow: Route = { name: 'slow', spec: 'test', iq: [{ type: 'set', to: 'server', ns: 'urn:slow', name: 'slow', answer: async () => {
+    asked++
+    await held
+  } }] }
+  const server = await testServer(t, {}, { routes: [slow] })
+  const romeo = await server.login('romeo', 'orchard')
+  const id = await enable(romeo)
+  romeo.send("<iq type='set' id='s1' to='localhost'><slow xmlns='urn:slow'/></iq>")
+  t.ok(await until(() => asked === 1))
+  const again = await comer(server, 'romeo')
+  again.send(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+  await turn(100)
+  t.notOk(again.elements.some(named('resumed')), 'not while it is under way')
+  open()
+  t.equal((await again.next(named('resumed'))).attrs['h'], '1')
+  t.equal((await again.next(named('iq'))).attrs['id'], 's1')
+  t.equal(asked, 1)
+})
+
+t.test('D17: the end of the old connection is not the end of the session', async (t) => {
+  const server = await fresh()
+  const juliet = await server.login('juliet', 'balcony')
+  const romeo = await server.login('romeo', 'orchard')
+  const id = await enable(romeo)
+  const again = await comer(server, 'romeo')
+  await resume(again, id, 0)
+  await romeo.ended
+  romeo.destroy()
+  await turn(50)
+  juliet.send(chat('romeo@localhost/orchard', 'hi'))
+  await again.next((e) => e.getChildText('body') === 'hi')
+  t.equal(server.sessions.size, 2)
 })
 
 t.test('D13: more came while a session was detached than a write buffer takes: it is given all of it, on one connection', async (t) => {

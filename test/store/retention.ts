@@ -70,6 +70,9 @@ t.test('D19: what waits stays whatever its age, but not in the archive, which ha
   await sweep(a, { age: 0.5 * DAY })
   t.equal(await left(a), '1:2 4:2 5:1')
   t.same((await writer.log.pull(a, 0, 99, 99)).map((e) => e.seq), [1, 4], 'it waits as before')
+  const b = await withEntries(2, 1, 2, 1)
+  await sweep(b, { age: 0.5 * DAY })
+  t.equal(await left(b), '1:2 3:2 4:1', 'also what was never archived')
 })
 
 t.test('what is neither archived nor waiting goes, up to the first that waits; what was done is not looked at again', async (t) => {
