@@ -115,6 +115,8 @@ t.test('D10: what an earlier life of this node still writes of its sessions coun
   t.same(await first.log.read(other, 0, 9), [], 'a message')
   await first.store.fold([rowOf(account, { h: 99, position: 99, folded: 99 }), rowOf(account, { incarnation: 2, h: 99, position: 99, folded: 99 })])
   t.same(await row(account), before, 'a fold')
+  await second.store.fold([rowOf(account, { h: 99, position: 99, folded: 99 })])
+  t.same(await row(account), before, 'nor one of this life that was under way when the client resumed')
   await first.store.trim(1000)
   await second.note(part(account, { incarnation: 2, h: 2 }))
   await first.store.trim(1000)
