@@ -22,6 +22,7 @@ const ELSEWHERE: readonly [string, string, string][] = [
   ['RFC 5929, RFC 9266', 'channel binding: tls-unique, tls-server-end-point, tls-exporter', 'lib/wire/channel-binding.ts'],
   ['RFC 7590', 'TLS 1.2 and newer', 'lib/wire/tls-context.ts'],
   ['XEP-0368 1.1.0', 'TLS from the first byte', 'lib/net/tcp.ts'],
+  ['XEP-0198 1.6.3', 'stream management, resumption', 'lib/net/stream-management.ts'],
   ['XEP-0440 1.0.0', 'channel-binding types', 'lib/net/negotiation.ts'],
   ['XEP-0156 1.4.0', 'host-meta', 'lib/web/app.ts'],
 ]

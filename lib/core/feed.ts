@@ -337,8 +337,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
         // what of this page is left others may have by the time that there is room: it is read anew
         if (isFull(session)) break
       }
-      if (entries.length > 0) session.receipts?.ask()
-      if (entries.length < page && after === (entries.at(-1)?.seq ?? after)) return true
+      if (entries.length === 0) return true
+      session.receipts?.ask()
     }
   }
 

@@ -142,9 +142,9 @@ export interface LogStore {
   decide(batch: Batch): Promise<readonly Logged[] | null>
   /** What waits, by account. Accounts for which nothing waits may be absent. */
   waiting(accounts: readonly string[]): Promise<ReadonlyMap<string, Waiting>>
-  /** Entries that wait, in order, from behind `after` up to and with `upTo`. */
+  /** Entries that wait, in order, from behind `after` up to and with `upTo`; fewer than `limit` where they are long, none only where there are none. */
   pull(account: string, after: number, upTo: number, limit: number): Promise<readonly LogEntry[]>
-  /** All entries behind `after`, in order. */
+  /** All entries behind `after`, in order; as many as with `pull`. */
   read(account: string, after: number, limit: number): Promise<readonly LogEntry[]>
   /** These entries of an account, in order; those that are gone are absent. */
   entries(account: string, seqs: readonly number[]): Promise<readonly LogEntry[]>
@@ -180,8 +180,8 @@ export interface LeftSession {
 export interface ResumptionStore {
   /** A new stream, or one with a new incarnation: the whole row. */
   save(row: StreamRow): Promise<void>
-  /** Later states; a row only moves forward, and only while its incarnation is the same (D8). */
-  fold(rows: readonly StreamRow[]): Promise<void>
+  /** Later states; a row only moves forward, and only while its incarnation is the same (D8). Returns the session ids of those that did. */
+  fold(rows: readonly StreamRow[]): Promise<ReadonlySet<string>>
   /** Every stream's row reflects the commits of this node up to n: their part of the journal goes. */
   trim(n: number): Promise<void>
   /** These streams are over. `h` is kept for who asks (XEP-0198 §5), except where `h` is null. */

@@ -77,9 +77,6 @@ const broadcastOf = (session: Session, stanza: Stanza): Broadcast => {
   return { head: octets.slice(0, cut), tail: octets.slice(cut), declared: stanza.declared }
 }
 
-/** ms between tries to read the stored messages of a session. */
-const DRAIN_AGAIN = 1000
-
 /** §4.3.2, §4.6.6: that a session is there, and nothing else of it. */
 const mere = (session: Session): Broadcast => ({ head: `<presence${session.from}`, tail: '/>', declared: false })
 
@@ -201,21 +198,9 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
       sessions.changed(session.account)
     }
     if (priority < 0 || (session.priority ?? -1) >= 0) live()
-    else await drained(session, live)
+    else await feed.drain(session, live)
     if (session.behind && session.priority !== null) void feed.drain(session, () => {})
     return 'answered'
-  }
-
-  /** A store that does not answer keeps no session unreachable for longer than it has to: it is asked again. */
-  const drained = async (session: Session, live: () => void): Promise<void> => {
-    try {
-      await feed.drain(session, live)
-    } catch (error) {
-      report(error)
-      setTimeout(() => {
-        if (session.open && session.priority === null && session.wanted !== null && session.wanted >= 0) void drained(session, live)
-      }, DRAIN_AGAIN).unref()
-    }
   }
 
   const disappear = async (session: Session, stanza: Stanza): Promise<Verdict> => {
@@ -340,7 +325,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
         sessions.changed(session.account)
       }
       // D12: what waits for the account is for who has just come, and not for who has been there
-      if (session.priority === null && session.wanted !== null && session.wanted >= 0) void drained(session, live)
+      if (session.priority === null && session.wanted !== null && session.wanted >= 0) void feed.drain(session, live)
       else {
         live()
         void feed.follow(session)

@@ -89,6 +89,7 @@ const KEPT = 3_600_000
 /** ms until a client is asked for what it has got. */
 const ASK_SOON = 100
 const AGAIN = 500
+const NONE: ReadonlySet<string> = new Set()
 
 export const makeResumption = (parts: ResumptionParts): Resumption => {
   const { sessions, members, feed, log, logStore, acks, store, clock, report } = parts
@@ -149,6 +150,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   /** Whether it has to be written again: a later commit alone changes nothing. */
   const signature = (row: StreamRow): string => JSON.stringify({ ...row, folded: 0, detached: row.detached === null })
 
+  /** Ends that are being written. */
+  const endings = new Set<Promise<void>>()
   let folding: Promise<void> | null = null
   const foldAll = async (): Promise<void> => {
     const { n, changed } = await between(() => ({
@@ -158,11 +161,20 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         return { stream, row, sign: signature(row) }
       }).filter(({ stream, sign }) => folded.get(stream) !== sign),
     }))
+    const over = [...endings]
     // what was acknowledged and is in no row any more
     await acks.flush()
-    if (changed.length > 0) await store.fold(changed.map((c) => c.row))
-    for (const { stream, sign } of changed) if (streams.has(stream.session)) folded.set(stream, sign)
-    if (n > 0) await store.trim(n)
+    const moved = changed.length > 0 ? await store.fold(changed.map((c) => c.row)) : NONE
+    let all = true
+    for (const { stream, row, sign } of changed) {
+      const { session } = stream
+      if (moved.has(row.sessionId)) {
+        if (streams.has(session)) folded.set(stream, sign)
+      } else if (session.open && session.incarnation === row.incarnation) all = false // it is being resumed: its row comes with that
+    }
+    // D8: of a stream that has ended, the count is in its row before the journal goes
+    await Promise.all(over)
+    if (n > 0 && all) await store.trim(n)
   }
 
   const fold = async (): Promise<void> => {
@@ -222,8 +234,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     await session.outlet.handOver()
     await settled(session, 0)
     detach(session)
-    session.incarnation++
     const left = stream.left
+    const incarnation = session.incarnation + 1
     let entries: readonly LogEntry[] = []
     let h = 0
     const ready = await insistently(async () => {
@@ -232,7 +244,9 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       h = Math.max(row.h, stream.handled)
       // flushed before it is said (D9); from here on h is in the row, and what is not in it any more was acknowledged
       await acks.flush()
-      await store.save({ ...row, h, detached: null })
+      await store.save({ ...row, incarnation, h, detached: null })
+      // not before: what is said of it until then is said of the row that there is
+      session.incarnation = incarnation
     }, () => goesOn() && session.open)
     if (!ready || !session.open || !goesOn()) return stream.h
     stream.saved(h)
@@ -313,12 +327,15 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         if (!clean) noteUnclean(session).catch(report)
         return null
       }
-      return new Promise((resolve) => {
+      const end = new Promise<void>((resolve) => {
         ends.push({ account: session.account, sessionId: session.id, h: clean ? null : stream.h, resolve })
         if (ending) return
         ending = true
         setImmediate(() => void writeEnds())
       })
+      endings.add(end)
+      void end.then(() => endings.delete(end))
+      return end
     },
     restore: async () => {
       for (const account of await store.unclean()) parts.unclean(account)

@@ -42,7 +42,7 @@ export interface RetentionStore {
 
 export interface RetentionParts {
   readonly store: RetentionStore
-  readonly settings: Pick<Settings, 'archiveMaxAge' | 'archiveMaxMessages' | 'offlineMaxAge'>
+  readonly settings: Pick<Settings, 'archiveMaxAge' | 'archiveMaxMessages' | 'offlineMaxAge' | 'resumeWindow'>
   readonly clock: Clock
   /** The lowest position of the account's sessions on this node; Infinity where it has none. */
   readonly keep: (account: string) => number
@@ -62,6 +62,8 @@ const PASS = 6 * 3600_000
 const PAGE = 100
 /** Nobody is so far behind that is connected. */
 const GRACE = 24 * 3600_000
+/** ms beyond the window of resumption in which a client may send again what it sent before (D14). */
+const RESENT = 3600_000
 /** The clocks of two nodes differ. */
 const SKEW = 5000
 
@@ -95,7 +97,9 @@ export const sweepAccount = async ({ store, settings, clock, keep, bounce, pause
   const removed = await inBatches((after) => store.remove(account, after, Math.min(old, upTo), BATCH), first - 1, pause)
   if (removed >= first) while (await store.dropWords(account, removed + 1)) if (!await pause(BETWEEN_BATCHES)) return
 
-  const done = await inBatches((after) => store.tidy(account, after, upTo, BATCH), Math.max(tidied, removed), pause)
+  // D14: among them it is looked for what is sent again after a stream broke
+  const settled = Math.min(upTo, await store.seqAt(account, now - settings.resumeWindow * 1000 - RESENT - SKEW) - 1)
+  const done = await inBatches((after) => store.tidy(account, after, settled, BATCH), Math.max(tidied, removed), pause)
   if (done > tidied) await store.noteTidied(account, done)
 }
 

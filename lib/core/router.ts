@@ -120,7 +120,8 @@ export const makeRouter = (parts: RouterParts): Router => {
       if (!(verdict instanceof Promise)) return finish(sender, stanza, verdict)
       return verdict.then((v) => finish(sender, stanza, v), (error: unknown) => {
         if (!mayWait(sender, stanza, error)) return trouble(sender, stanza, error)
-        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => through(sender, stanza, work))
+        // whose session is over meanwhile was not told that it was taken, and sends it again (D14)
+        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => (sender?.open === true ? through(sender, stanza, work) : trouble(sender, stanza, error)))
       })
     } catch (error) {
       return trouble(sender, stanza, error)

@@ -129,6 +129,21 @@ const SELECT = `
     l.flags & 2 = 2 and l.seq > coalesce(q.watermark, 0) and not coalesce(q.ranges @> l.seq, false) as waiting
   from log l left join queue q on q.account = l.account`
 
+/** Octets of one page: a mailbox may be of long messages, and no page is held by more than a few sessions. */
+const PAGE_OCTETS = 1024 ** 2
+
+/** As much of it as fits into one page, but the first entry always. */
+const paged = (rows: string): string => `
+  select seq, mark, at, peer, flags, xml, waiting from (
+    select r.*, sum(octet_length(xml)) over (order by seq) - octet_length(xml) as before from (${rows}) r) r
+  where before < ${PAGE_OCTETS} order by seq`
+
+const PULL = paged(`${SELECT}
+    where l.account = $1 and l.seq > greatest($2, (select watermark from queue where account = $1)) and l.seq <= $3
+      and l.flags & 2 = 2 and not coalesce(q.ranges @> l.seq, false)
+    order by l.seq limit $4`)
+const READ = paged(`${SELECT} where l.account = $1 and l.seq > $2 order by l.seq limit $3`)
+
 export const logStore = (db: Db, node: { readonly id: string; readonly epoch: number }, archive: ArchiveDefault): LogStore => ({
   commit: async ({ n, messages, blob, mark, at }) => {
     const rows = await db.query<Locked>(COMMIT, [
@@ -168,12 +183,8 @@ export const logStore = (db: Db, node: { readonly id: string; readonly epoch: nu
     }
     return found satisfies ReadonlyMap<string, Waiting>
   },
-  pull: async (account, after, upTo, limit) => (await db.query<EntryRow>(`${SELECT}
-    where l.account = $1 and l.seq > greatest($2, (select watermark from queue where account = $1)) and l.seq <= $3
-      and l.flags & 2 = 2 and not coalesce(q.ranges @> l.seq, false)
-    order by l.seq limit $4`, [account, after, upTo, limit])).map(entryOf),
-  read: async (account, after, limit) => (await db.query<EntryRow>(`${SELECT}
-    where l.account = $1 and l.seq > $2 order by l.seq limit $3`, [account, after, limit])).map(entryOf),
+  pull: async (account, after, upTo, limit) => (await db.query<EntryRow>(PULL, [account, after, upTo, limit])).map(entryOf),
+  read: async (account, after, limit) => (await db.query<EntryRow>(READ, [account, after, limit])).map(entryOf),
   entries: async (account, seqs) => (await db.query<EntryRow>(`${SELECT}
     where l.account = $1 and l.seq = any($2) order by l.seq`, [account, seqs])).map(entryOf),
   recent: async (account, peer, limit) => (await db.query<EntryRow>(`${SELECT}

@@ -37,16 +37,20 @@ interface Row {
 const SOME = 500
 
 export const resumptionStore = (db: Db, node: { readonly id: string; readonly epoch: number }): ResumptionStore => {
-  const fold = async (rows: readonly StreamRow[]): Promise<void> => {
+  const fold = async (rows: readonly StreamRow[]): Promise<ReadonlySet<string>> => {
+    const moved = new Set<string>()
     for (let i = 0; i < rows.length; i += SOME) {
-      await db.query(`
+      const found = await db.query<{ id: string }>(`
         update resumption r set h = greatest(r.h, f.h), outbound = f.outbound, position = f.position, unacked = f.unacked, requests = f.requests,
           details = f.details, folded = f.folded, detached = f.detached
         from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[])
           f (account, session_id, incarnation, h, outbound, position, unacked, requests, details, folded, detached)
         where r.account = f.account and r.session_id = f.session_id and r.incarnation = f.incarnation and r.node = $12 and r.epoch = $13
-          and r.folded <= f.folded and r.ended is null`, [...columns(rows.slice(i, i + SOME)), node.id, node.epoch])
+          and r.folded <= f.folded and r.ended is null
+        returning r.session_id as id`, [...columns(rows.slice(i, i + SOME)), node.id, node.epoch])
+      for (const { id } of found) moved.add(id)
     }
+    return moved
   }
 
   return {

@@ -5,7 +5,7 @@ import { startRetention } from '../../lib/core/retention.js'
 import type { RetentionParts, RetentionStore } from '../../lib/core/retention.js'
 import { fakeClock } from '../helpers/core.js'
 
-const settings: RetentionParts['settings'] = { archiveMaxAge: 0, archiveMaxMessages: 0, offlineMaxAge: 0 }
+const settings: RetentionParts['settings'] = { archiveMaxAge: 0, archiveMaxMessages: 0, offlineMaxAge: 0, resumeWindow: 0 }
 // its timers keep no process alive
 const alive = setInterval(() => {}, 1000)
 t.teardown(() => clearInterval(alive))

@@ -1,6 +1,7 @@
 // What goes to a client that can resume, and what is said of what it sent, is in the journal first (durability.md, promise 1, D7,
 // D8, D9, D15). Each test breaks when its mechanism is taken out.
 import t from 'tap'
+import { AwayError } from '../../lib/base/errors.js'
 import { readBlob } from '../../lib/core/journal.js'
 import type { Route } from '../../lib/core/route.js'
 import { bodies, chat, firstLife, gate, headline, resumed, turn } from '../helpers/life.js'
@@ -174,6 +175,48 @@ t.test('D8: a crash between the rows and the end of the journal changes nothing:
   await t.rejects(life.core.resumption.fold(), /not now/)
   const next = await life.crash()
   t.same([...next.store.streams.rows.values()].find((r) => r.account === JULIET)?.unacked, [], 'what was acknowledged did not come back')
+})
+
+t.test('D8: who tried to resume while the database was away, and gave up, loses nothing in a crash', async (t) => {
+  const life = setUp()
+  const [romeo] = await withBoth(life)
+  await romeo.send(chat(JULIET, 'one'))
+  await life.quiet()
+  romeo.ask()
+  await life.quiet()
+  const said = romeo.told.at(-1) ?? 0
+  t.ok(said > 0)
+  romeo.lose()
+  life.store.log.before = (what) => {
+    if (what === 'save') throw new AwayError('away')
+  }
+  let waits = true
+  const tried = life.core.resumption.resume(romeo.session.account, romeo.stream.id, () => waits)
+  await turn()
+  waits = false
+  t.equal(await tried, said)
+  life.store.log.before = () => {}
+  await life.core.resumption.fold()
+  const again = await resumed(await life.crash(), romeo)
+  t.equal(again.told[0], said)
+})
+
+t.test('D8: the journal of a stream that has ended goes only when its row has the count', async (t) => {
+  const life = setUp()
+  const [romeo] = await withBoth(life)
+  await romeo.send(chat(JULIET, 'one'))
+  await life.quiet()
+  romeo.ask()
+  await life.quiet()
+  const said = romeo.told.at(-1) ?? 0
+  life.store.log.before = (what) => {
+    if (what === 'end') throw new AwayError('away')
+  }
+  void life.core.sessionOver(romeo.session, false)
+  void life.core.resumption.fold()
+  await turn(50)
+  const again = await resumed(await life.crash(), romeo)
+  t.equal(again.told[0], said)
 })
 
 t.test('D9: what had to be sent again after a crash is not lost in a second one, before and after it has gone out', async (t) => {

@@ -113,10 +113,14 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
     },
     fold: async (changed) => {
       await log.before('fold')
+      const moved = new Set<string>()
       for (const row of changed) {
         const there = rows.get(key(row))
-        if (there !== undefined && there.incarnation === row.incarnation && there.folded <= row.folded) rows.set(key(row), { ...row, h: Math.max(row.h, there.h) })
+        if (there === undefined || there.incarnation !== row.incarnation || there.folded > row.folded) continue
+        rows.set(key(row), { ...row, h: Math.max(row.h, there.h) })
+        moved.add(row.sessionId)
       }
+      return moved
     },
     trim: async (n) => {
       await log.before('trim')

@@ -41,6 +41,19 @@ t.test('D1: an entry for each account concerned, octet for octet, numbered from 
   t.same([again[0]?.received.seq, again[0]?.sent], [4, null])
 })
 
+t.test('a page is bounded by what is in it, and never empty for that', async (t) => {
+  const [a, b] = [await newAccount(), await newAccount()]
+  const long = (octets: number): Logging => message(a, b, 'x'.repeat(octets), { sent: 0 })
+  await log.commit(batch([long(2 ** 21), ...Array.from({ length: 6 }, () => long(300 * 1024)), message(a, b, 'short', { sent: 0 })]))
+  const pages = async (next: (after: number) => Promise<readonly { seq: number }[]>): Promise<number[][]> => {
+    const all: number[][] = []
+    for (let after = 0; all.at(-1)?.length !== 0; after = all.at(-1)?.at(-1) ?? 0) all.push((await next(after)).map(({ seq }) => seq))
+    return all
+  }
+  t.same(await pages((after) => log.read(b, after, 100)), [[1], [2, 3, 4, 5], [6, 7, 8], []])
+  t.same(await pages((after) => log.pull(b, after, 99, 100)), [[1], [2, 3, 4, 5], [6, 7, 8], []])
+})
+
 t.test('a message to nobody leaves no entry, and holes in no numbers', async (t) => {
   const [a, b] = [await newAccount(), await newAccount()]
   await deleteAccount(db, b)

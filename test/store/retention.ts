@@ -22,14 +22,14 @@ const newAccount = async (): Promise<string> => {
   await addAccounts(db, [{ account, credentials: [] }])
   return account
 }
-interface Sweep { age?: number; most?: number; offline?: number; keep?: number; now?: number; bounce?: RetentionParts['bounce']; over?: boolean }
+interface Sweep { window?: number; age?: number; most?: number; offline?: number; keep?: number; now?: number; bounce?: RetentionParts['bounce']; over?: boolean }
 let later = 0
 /** A sweep; each is a day after the one before, by the clock of claims. */
-const sweep = (account: string, { age = 0, most = 0, offline = 0, keep = Infinity, now = NOW, bounce = () => Promise.reject(new Error('nothing to bounce')), over = false }: Sweep = {}, given = db): Promise<void> => {
+const sweep = (account: string, { window = -3700, age = 0, most = 0, offline = 0, keep = Infinity, now = NOW, bounce = () => Promise.reject(new Error('nothing to bounce')), over = false }: Sweep = {}, given = db): Promise<void> => {
   const store = retentionStore(given, 'here')
   return sweepAccount({
     store: { ...store, claim: (who) => store.claim(who, NOW + ++later * DAY, NOW + later * DAY - 1) },
-    settings: { archiveMaxAge: age / 1000, archiveMaxMessages: most, offlineMaxAge: offline / 1000 },
+    settings: { archiveMaxAge: age / 1000, archiveMaxMessages: most, offlineMaxAge: offline / 1000, resumeWindow: window },
     clock: { now: () => now, monotonic: () => now }, keep: () => keep, bounce, report: () => {}, pause: () => Promise.resolve(!over),
   }, account)
 }
@@ -147,6 +147,16 @@ t.test('one of several nodes sweeps an account, and none sweeps what is no accou
   t.equal(await store.claim('nobody@x', 1, 0), null)
   await deleteAccount(db, a)
   t.equal((await db.query('select from retention where account = $1', [a])).length, 0)
+})
+
+t.test('D14: among what is neither archived nor waiting it is looked for what is sent again: it stays for the window and an hour', async (t) => {
+  const a = await withEntries(4, 4, 4)
+  await sweep(a, { window: 600 })
+  t.equal(await left(a), '3:4')
+  await sweep(a, { window: 600, now: NOW + 4000_000 })
+  t.equal(await left(a), '3:4')
+  await sweep(a, { window: 600, now: NOW + 4300_000 })
+  t.equal(await left(a), '')
 })
 
 t.test('it ends between two statements when it is told to', async (t) => {
