@@ -184,6 +184,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       return found !== undefined
     },
     sessionOver: core.sessionOver,
+    ending: core.ending,
     tap: options.tap ?? null,
     // a question that every client survives: lib/core/ping-proof.ts
     ping: (connection, to) => {

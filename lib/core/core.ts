@@ -15,6 +15,7 @@ import type { AccountKeeper } from './accounts.js'
 import { makeAsking } from './asking.js'
 import { makeBlocklists } from './blocklists.js'
 import { makeCaps } from './caps.js'
+import { makeComparing } from './comparing.js'
 import { makeCounters } from './counters.js'
 import type { Counters } from './counters.js'
 import { makeDelivery } from './delivery.js'
@@ -96,6 +97,8 @@ export interface Core {
   bounce(account: string, entry: LogEntry): Promise<void>
   /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so. A promise where its contacts hear of it only later */
   sessionOver(session: Session, clean: boolean): Promise<void> | void
+  /** A session of this full JID is over, and contacts have yet to hear it: resolves when they have. */
+  ending(full: string): Promise<void> | undefined
   /** Call about once a second. */
   tick(): void
   /** Resolves when nothing waits to be written, or after `ms`. */
@@ -183,7 +186,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     delivery: makeDelivery(cache, bus, counters),
   })
   /** Ends that are being written. */
-  const ending = new Set<Promise<void>>()
+  const ending = new Map<string, Promise<void>>()
   const sessionOver = (session: Session, clean: boolean): Promise<void> | void => {
     if (!session.open) return
     session.open = false
@@ -203,8 +206,11 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       over()
       return
     }
-    const all = written.then(over).finally(() => ending.delete(all))
-    ending.add(all)
+    const { full } = session.jid
+    const all = written.then(over).finally(() => {
+      if (ending.get(full) === all) ending.delete(full)
+    })
+    ending.set(full, all)
     return all
   }
 
@@ -258,16 +264,19 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       }, report)
     },
   })
+  const comparing = makeComparing(stores.log, sessions, settings.foldEvery * 1000, (session) => void feed.follow(session), report)
   return {
     log, feed, acks, resumption, resends, sessionOver, bounce,
+    ending: (full) => ending.get(full),
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {
       feed.tick()
       resumption.tick()
+      comparing.tick(clock.monotonic())
     },
     idle: async (ms) => {
       await log.idle(ms)
-      await Promise.race([Promise.all(ending), new Promise((resolve) => setTimeout(resolve, ms).unref())])
+      await Promise.race([Promise.all(ending.values()), new Promise((resolve) => setTimeout(resolve, ms).unref())])
       await acks.flush().catch(report)
       await rows.idle(ms)
       await presence.idle(ms)

@@ -150,8 +150,8 @@ export interface LogStore {
   entries(account: string, seqs: readonly number[]): Promise<readonly LogEntry[]>
   /** The last entries of an account with this peer, newest first. */
   recent(account: string, peer: string, limit: number): Promise<readonly LogEntry[]>
-  /** The number of the account's last entry; 0 where it has none. */
-  last(account: string): Promise<number>
+  /** The number of the last entry of each of these accounts. */
+  lasts(accounts: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Entries of accounts that need not wait any more (D12). */
   acknowledge(acks: ReadonlyMap<string, readonly number[]>): Promise<void>
 }

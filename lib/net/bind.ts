@@ -53,7 +53,7 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
 }
 
 /** The full JID that the session gets, which ends others of it or is another one. From here to the session's entry nothing may be waited for. */
-const claim = ({ sessions, members, settings, sessionOver }: Host, member: Member, jid: Jid, over: Promise<void>[]): Jid => {
+const claim = ({ sessions, members, settings, sessionOver, ending }: Host, member: Member, jid: Jid, over: Promise<void>[]): Jid => {
   // several, where connections bind the same one at once and the older are not gone yet
   const { all } = sessions.of(jid.bare)
   const others = all.filter((s) => s.jid.resource === jid.resource)
@@ -72,5 +72,8 @@ const claim = ({ sessions, members, settings, sessionOver }: Host, member: Membe
     const end = sessionOver(other, false)
     if (end instanceof Promise) over.push(end)
   }
+  // one that ended a moment ago, too
+  const last = ending(jid.full)
+  if (last !== undefined) over.push(last)
   return others.length > 0 && !replaces ? madeHere(jid) : jid
 }

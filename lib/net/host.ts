@@ -76,6 +76,7 @@ export interface Host {
   readonly nonza: (session: Session, ns: string, name: string) => boolean
   /** The session is over. @param clean its client said so, or it never was one: nothing of it is to be remembered */
   readonly sessionOver: (session: Session, clean: boolean) => Promise<void> | void
+  readonly ending: (full: string) => Promise<void> | undefined
   readonly resends: Resends
   readonly resumption: Resumption
   readonly feed: Feed

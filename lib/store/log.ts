@@ -189,6 +189,6 @@ export const logStore = (db: Db, node: { readonly id: string; readonly epoch: nu
     where l.account = $1 and l.seq = any($2) order by l.seq`, [account, seqs])).map(entryOf),
   recent: async (account, peer, limit) => (await db.query<EntryRow>(`${SELECT}
     where l.account = $1 and l.peer = $2 order by l.seq desc limit $3`, [account, peer, limit])).map(entryOf),
-  last: async (account) => (await db.query<{ seq: number }>('select seq from account where account = $1', [account]))[0]?.seq ?? 0,
+  lasts: async (accounts) => new Map((await db.query<{ account: string; seq: number }>('select account, seq from account where account = any($1)', [accounts])).map((row) => [row.account, row.seq])),
   acknowledge: (acks) => acknowledge(db, acks),
 })

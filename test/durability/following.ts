@@ -41,6 +41,24 @@ t.test('D6: committed and never handed over: the next entry shows the gap, and t
   }
 })
 
+t.test('D6: committed and never handed over, and nothing comes behind it: positions are compared with the log', async (t) => {
+  const life = setUp()
+  const [romeo, juliet] = await withBoth(life, 600)
+  await romeo.send(chat(JULIET, 'one'))
+  await life.quiet()
+  const entries = life.store.log.entries_.get(JULIET) as LogEntry[]
+  const xml = `<message from='${ORCHARD}' to='${JULIET}' type='chat'><body>two</body></message>`
+  entries.push({ seq: entries.length + 1, mark: 7, at: life.clock.time, peer: ROMEO, flags: QUEUED | ARCHIVED, xml, waiting: false })
+  life.clock.time += 5000
+  life.core.tick()
+  await turn()
+  t.same(bodies(juliet.got), ['one'], 'not at the first look: it may be on its way')
+  life.clock.time += 5000
+  life.core.tick()
+  t.ok(await until(() => bodies(juliet.got).length >= 2))
+  t.same(bodies(juliet.got), ['one', 'two'])
+})
+
 t.test('D6: a crash between the commit and the hand-over: who resumes, and who logs in, gets it from the log', async (t) => {
   for (const lasts of [600, null]) {
     const life = setUp()

@@ -140,6 +140,21 @@ t.test('D16: a full JID is bound anew over a detached session: the old one\'s en
   t.equal(await life.resume(romeo), 1, 'the old one is over')
 })
 
+t.test('D16: a full JID is bound anew while the end of the last session of it is still being written', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  const { held, open } = gate()
+  life.store.log.before = (what) => (what === 'end' ? held : undefined)
+  const before = juliet.got.length
+  void life.core.sessionOver(romeo.session, false)
+  const coming = life.login(`${ROMEO}/orchard`).then((client) => client.send('<presence/>'))
+  await turn()
+  t.same(presences(juliet.got.slice(before), ROMEO), [])
+  open()
+  await coming
+  await life.quiet()
+  t.same(presences(juliet.got.slice(before), ROMEO), ['gone', 'there'])
+})
+
 t.test('D17: what was read from the old connection is counted before h is said', async (t) => {
   const { life, romeo } = await setUp()
   const { held, open } = gate()

@@ -79,7 +79,7 @@ export const memoryLog = (accounts: { has(account: string): boolean }): MemoryLo
       return of(account).filter((e) => seqs.includes(e.seq))
     },
     recent: async (account, peer, limit) => of(account).filter((e) => e.peer === peer).slice(-limit).toReversed(),
-    last: async (account) => of(account).length,
+    lasts: async (accounts) => new Map(accounts.map((account) => [account, of(account).length])),
     acknowledge: async (acks) => {
       await store.before('acknowledge')
       for (const [account, seqs] of acks) acknowledged.set(account, new Set([...acknowledged.get(account) ?? [], ...seqs]))
