@@ -99,11 +99,12 @@ t.test('a bad value is refused with value, source and range', async t => {
 })
 
 t.test('a number may carry its unit', async t => {
-  const { settings } = readSettings({ flags: { 'max-stanza-bytes': '1.5 MiB', 'auth-timeout': '2min' }, toml: { route_ttl: '1 h', write_buffer_bytes: 70_000 } })
+  const { settings } = readSettings({ flags: { 'max-stanza-bytes': '1.5 MiB', 'auth-timeout': '2min' }, toml: { route_ttl: '1 h', write_buffer_bytes: 7_000_000 } })
   t.equal(settings.maxStanzaBytes, 1.5 * 1024 * 1024)
   t.equal(settings.authTimeout, 120)
   t.equal(settings.routeTtl, 3600)
-  t.equal(settings.writeBufferBytes, 70_000)
+  t.equal(settings.writeBufferBytes, 7_000_000)
+  t.throws(() => readSettings({ toml: { write_buffer_bytes: 500_000 } }), { message: /^write_buffer_bytes must be at least twice max_stanza_bytes/ })
 })
 
 t.test('an empty port is off, 0 is any free port', async t => {
