@@ -60,7 +60,7 @@ export const GROUPS = {
     archive_max_preferences: row(int('count', 0, 10_000), 200, 'addresses that one account may name as always or never archived (XEP-0441)'),
     archive_max_age: row(int('seconds', 0, 100 * 365 * 86_400), 0, 'time that archived messages are kept; 0: for ever'),
     archive_max_messages: row(int('count', 0, 1_000_000_000), 1_000_000, 'newer messages of its account after which an archived message goes; 0: none'),
-    offline_max_age: row(int('seconds', 0, 100 * 365 * 86_400), 0, 'time that a message waits before its sender hears that it was not delivered; 0: for ever', { inEffect: [0] }),
+    offline_max_age: row(int('seconds', 0, 100 * 365 * 86_400), 0, 'time that a message waits before its sender hears that it was not delivered, looked at every 6 hours; 0: for ever'),
     offline_max_messages: row(int('count', 0, 1_000_000), 10_000, 'messages waiting for one account'),
     offline_max_bytes: row(int('bytes', 0, 16 * 1024 * MIB), 50 * MIB, 'their size together'),
     offline_max_per_sender: row(int('count', 1, 1_000_000), 1000, 'of these, by one sender, so that no stranger fills a mailbox'),

@@ -30,7 +30,13 @@ export interface DatabaseFacts {
   readonly schemaWanted: number
   readonly schemaFound: number
   readonly fsync: boolean
+  readonly fullPageWrites: boolean
   readonly synchronousCommit: string
+  /** Who copies its log now, and those of which a commit waits for. */
+  readonly standbys: number
+  readonly synchronousStandbyNames: string
+  /** ms after which the server gives up a connection that takes nothing; 0: never. null: not over TCP. */
+  readonly tcpUserTimeout: number | null
   /** The database's clock, ms since 1970. */
   readonly now: number
   /** Nodes signed on: their ids and seconds since they last said so. */

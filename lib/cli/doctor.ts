@@ -35,6 +35,31 @@ const checkDatabase = async (call: Call, server: ServerFacts | null): Promise<Fi
   }
 }
 
+/** The promises hold as far as the database keeps its commits (durability.md D20), and nobody waits for a frozen node (D4). */
+const judgePromises = ({ kind, fsync, fullPageWrites, synchronousCommit, standbys, synchronousStandbyNames, tcpUserTimeout }: DatabaseFacts): Finding[] => {
+  const embedded = kind === 'embedded'
+  return [
+    fsync
+      ? ok('fsync', embedded ? 'on: what was acknowledged survives a kill of the process, and a power cut as far as the disk has kept what it said it had' : 'on')
+      : warn('fsync', embedded ? 'off: what was acknowledged survives a kill of the process, but no power cut' : 'off: a power cut may lose or damage what was acknowledged',
+        embedded ? 'use a Postgres of its own (DATABASE_URL) where that matters' : 'set fsync = on in postgresql.conf'),
+    fullPageWrites
+      ? ok('pages', 'full_page_writes is on')
+      : warn('pages', 'full_page_writes is off: a power cut may leave pages half written, and what was acknowledged in them', embedded ? 'use a Postgres of its own (DATABASE_URL)' : 'set full_page_writes = on, unless the file system writes pages whole (ZFS)'),
+    synchronousCommit === 'off'
+      ? warn('commit', 'synchronous_commit is off: a crash of the database loses what was acknowledged', 'set synchronous_commit = on, also for this role and this database (alter role … reset synchronous_commit)')
+      : synchronousCommit === 'local' && synchronousStandbyNames !== ''
+        ? warn('commit', 'synchronous_commit is local: a failover to a standby loses what was acknowledged', 'set synchronous_commit = on')
+        : ok('commit', `synchronous_commit is ${synchronousCommit}`),
+    ...(standbys > 0 && synchronousStandbyNames === ''
+      ? [warn('standby', `${standbys === 1 ? 'one is' : `${standbys} are`} attached, and no commit waits for it: a failover loses what was acknowledged`, 'set synchronous_standby_names, or never fail over to a standby that lags')]
+      : standbys > 0 ? [ok('standby', `${standbys} attached; commits wait for ${synchronousStandbyNames}`)] : []),
+    ...(tcpUserTimeout === 0
+      ? [warn('network', 'tcp_user_timeout is not in effect (the platform of Postgres has none, or a pooler ignores it): a node that lost its network holds its rows for longer', 'lower tcp_keepalives_idle, _interval and _count in postgresql.conf to a few seconds')]
+      : []),
+  ]
+}
+
 const DRIFT_WARN = 1000
 const DRIFT_FAIL = 30_000
 
@@ -50,12 +75,7 @@ export const judgeDatabase = (facts: DatabaseFacts, now: number): Finding[] => {
       : schemaFound < schemaWanted
         ? warn('schema', `version ${schemaFound}, this jidway has ${schemaWanted}`, 'it is brought up to date at the next start')
         : bad('schema', `version ${schemaFound} is newer than this jidway (${schemaWanted})`, 'run the newer jidway that made it'),
-    facts.fsync
-      ? ok('fsync', 'on')
-      : warn('fsync', 'off: a power cut may lose or damage what was stored', kind === 'embedded' ? 'use a Postgres of its own (DATABASE_URL) where that matters' : 'set fsync = on in postgresql.conf'),
-    facts.synchronousCommit === 'off'
-      ? warn('commit', 'synchronous_commit is off: a crash of the database loses what was acknowledged', 'set synchronous_commit = on')
-      : ok('commit', `synchronous_commit is ${facts.synchronousCommit}`),
+    ...judgePromises(facts),
     drift > DRIFT_FAIL
       ? bad('clock', `${seconds} apart from the database's`, 'let both machines keep time by NTP')
       : drift > DRIFT_WARN

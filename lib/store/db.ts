@@ -16,8 +16,32 @@ export interface DatabaseOptions {
   readonly connections: number
 }
 
-/** ms. A node that stands still must not hold its rows, and with them everybody (durability.md D4). */
-const TIMEOUTS = { idle_in_transaction_session_timeout: 1000, lock_timeout: 5000, statement_timeout: 30_000 }
+/**
+ * ms, of every connection: a node that stands still, or whose network is gone, must not hold its rows, and with them everybody
+ * (durability.md D4). Measured: a process stopped inside a group commit held the cluster without end.
+ */
+export const TIMEOUTS = {
+  idle_in_transaction_session_timeout: 1000, lock_timeout: 5000, statement_timeout: 30_000,
+  // over TCP, and where the server's system has it; `doctor` says so where not
+  tcp_user_timeout: 10_000,
+} as const
+
+/** By a statement, and not as parameters of the start: poolers refuse those, or take them and do nothing. */
+export const limit = async (client: Pick<pg.ClientBase, 'query'>): Promise<void> => {
+  const names = Object.keys(TIMEOUTS)
+  await client.query(`select ${names.map((_, i) => `set_config($${2 * i + 1}, $${2 * i + 2}, false)`).join(', ')}`, Object.entries(TIMEOUTS).flatMap(([name, ms]) => [name, String(ms)]))
+}
+
+/** Throws UsageError where the server, or what stands before it, does not keep to them. */
+const checkLimits = async (pool: pg.Pool): Promise<void> => {
+  const { rows } = await pool.query<{ name: keyof typeof TIMEOUTS; setting: string }>('select name, setting from pg_settings where name = any($1)', [Object.keys(TIMEOUTS)])
+  for (const { name, setting } of rows) {
+    if (Number(setting) === TIMEOUTS[name] || name === 'tcp_user_timeout') continue
+    throw new UsageError(`the database does not keep to ${name}: it was set to ${TIMEOUTS[name]} ms and is ${setting} ms. ` +
+      'If a pooler stands before it, let it pool sessions and not transactions, or point DATABASE_URL at Postgres itself')
+  }
+}
+
 const CONNECT_TIMEOUT = 10_000
 /** A result of one node, one batch: none is larger. */
 export const INT8 = 20
@@ -29,12 +53,15 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
   const types = { getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) }
   const pool = new pg.Pool({
     connectionString: url, max: connections, types: types as pg.CustomTypesConfig, keepAlive: true,
-    connectionTimeoutMillis: CONNECT_TIMEOUT, application_name: 'jidway', ...TIMEOUTS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT, application_name: 'jidway',
+    onConnect: (client) => {
+      // one that breaks while a transaction stands still emits this to nobody, which would end the process
+      client.on('error', () => {})
+      return limit(client)
+    },
   })
   // a connection that breaks while idle is replaced by the pool; queries on it get their own errors
   pool.on('error', () => {})
-  // one that breaks while a transaction stands still emits this to nobody, which would end the process
-  pool.on('connect', (client) => client.on('error', () => {}))
   const named = namer()
   const on = (client: pg.Pool | pg.PoolClient): Db['query'] => async <R>(text: string, values: readonly unknown[] = []): Promise<R[]> => {
     try {
@@ -67,9 +94,10 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
     close: () => pool.end(),
   }
   try {
-    await pool.query('select 1')
+    await checkLimits(pool)
   } catch (error) {
     await pool.end()
+    if (error instanceof UsageError) throw error
     throw new UsageError(`the database does not answer (${(error as Error).message}); check DATABASE_URL, and that Postgres is running`, { cause: error })
   }
   return database

@@ -24,7 +24,13 @@ t.test('each weakness of the database is found', async t => {
   const judged = (more: Partial<typeof FACTS>): Record<string, string> => states(judgeDatabase({ ...FACTS, ...more }, 0))
   t.match(judged({ fsync: false }), { fsync: 'warn' })
   t.match(judged({ synchronousCommit: 'off' }), { commit: 'warn' })
+  t.match(judged({ fullPageWrites: false }), { pages: 'warn' })
   t.match(judged({ synchronousCommit: 'local' }), { commit: 'ok' })
+  t.match(judged({ synchronousCommit: 'local', standbys: 1, synchronousStandbyNames: '*' }), { commit: 'warn', standby: 'ok' })
+  t.match(judged({ standbys: 1 }), { standby: 'warn' })
+  t.equal(judged({})['standby'], undefined)
+  t.match(judged({ kind: 'postgres', tcpUserTimeout: 0 }), { network: 'warn' })
+  t.equal(judged({ kind: 'postgres', tcpUserTimeout: 10_000 })['network'], undefined)
   t.match(judged({ schemaFound: 2 }), { schema: 'warn' })
   t.match(judged({ schemaFound: 4 }), { schema: 'fail' })
   t.match(judged({ now: -2000 }), { clock: 'warn' })
@@ -33,8 +39,14 @@ t.test('each weakness of the database is found', async t => {
   t.match(judged({ nodes: [{ id: 'a', age: 1 }, { id: 'b', age: 2 }] }), { nodes: 'warn' })
 })
 
+t.test('of the embedded database it says what its data survives', async t => {
+  const said = (fsync: boolean): string => judgeDatabase({ ...FACTS, fsync }, 0).find(({ about }) => about === 'fsync')!.text
+  t.match(said(true), /survives a kill of the process, and a power cut as far as the disk/)
+  t.match(said(false), /survives a kill of the process, but no power cut/)
+})
+
 t.test('every finding but a good one says what to do', async t => {
-  const worst = { ...FACTS, fsync: false, synchronousCommit: 'off', schemaFound: 9, now: 1e9, nodes: [{ id: 'a', age: 1 }, { id: 'b', age: 2 }] }
+  const worst = { ...FACTS, fsync: false, fullPageWrites: false, synchronousCommit: 'off', standbys: 2, tcpUserTimeout: 0, schemaFound: 9, now: 1e9, nodes: [{ id: 'a', age: 1 }, { id: 'b', age: 2 }] }
   for (const { state, advice } of judgeDatabase(worst, 0)) t.equal(advice === '', state === 'ok')
 })
 

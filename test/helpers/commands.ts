@@ -35,7 +35,8 @@ export const memory = (): Memory => {
 }
 
 export const FACTS: DatabaseFacts = {
-  kind: 'embedded', version: 'Postgres 18', schemaWanted: 3, schemaFound: 3, fsync: true, synchronousCommit: 'on', now: 0, nodes: [],
+  kind: 'embedded', version: 'Postgres 18', schemaWanted: 3, schemaFound: 3, fsync: true, fullPageWrites: true, synchronousCommit: 'on',
+  standbys: 0, synchronousStandbyNames: '', tcpUserTimeout: null, now: 0, nodes: [],
 }
 
 export const depsWith = (store: Memory, more: Partial<Deps> = {}): Deps => ({
