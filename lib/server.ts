@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls'
 import type { SecureContext } from 'node:tls'
 import type { Logger } from 'pino'
 import type { Settings } from './base/config.js'
+import { durabilities } from './base/durability.js'
 import { StreamError } from './base/errors.js'
 import { jidParser, makeJid, prepDomain } from './base/jid.js'
 import type { Jid } from './base/jid.js'
@@ -209,7 +210,8 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
 
   const metrics = makeMetrics(counters, {
     sessions: () => sessions.size, connections: () => gate.connections, unauthenticated: () => gate.unauthenticated, routes: () => cache.size,
-  })
+    uncommitted: () => core.log.waiting,
+  }, durabilities(settings))
   const health = async (): Promise<{ ok: boolean } & Record<string, unknown>> => {
     const database = await db.query('select 1').then(() => 'ok', (error: Error) => error.message)
     return { ok: database === 'ok', version: VERSION, database, sessions: sessions.size }

@@ -24,6 +24,11 @@ export interface BannerFacts {
   readonly demoFile: string | null
   readonly demoIsFixed: boolean
   readonly insecureLoopback: boolean
+  /** Where an acknowledgement does not mean that a message is committed; and what the setting names that is not served. */
+  readonly routed: readonly string[]
+  readonly strange: readonly string[]
+  /** There is an archive. */
+  readonly archive: boolean
   /** Settings that were given but are not in effect in this version. */
   readonly idle: readonly { readonly key: string; readonly value: string; readonly source: string }[]
 }
@@ -73,9 +78,15 @@ const howTo = ({ ports, host, domains, ca, demo: [first], demoFile }: BannerFact
   ].join('\n')
 }
 
-const loud = ({ insecureLoopback, demoIsFixed, idle }: BannerFacts): string => [
+const loud = ({ insecureLoopback, demoIsFixed, idle, routed, strange, archive }: BannerFacts): string => [
   ...(insecureLoopback ? ['!! insecure_loopback is on: from this machine, passwords are accepted without TLS. For tests only.'] : []),
   ...(demoIsFixed ? ['!! demo is on: anybody who reaches this server can log in as demo1 or demo2.'] : []),
+  ...(routed.length > 0 ? [
+    `!! durability is routed for ${routed.join(', ')}: there an acknowledgement (XEP-0198) says that a message was routed, not that it is committed.`,
+    '   A crash loses what is on its way to somebody who is there, and its sender is not told. What waits for somebody who is not there is stored;',
+    `   ${archive ? 'the archive follows when it can' : 'there is no archive'}. With durability = durable nothing is lost that was acknowledged.`,
+  ] : []),
+  ...strange.map((domain) => `!! durability names ${domain}, which is not served here: see the setting domain.`),
   ...idle.map(({ key, value, source }) => `!! ${key} = ${value || '(empty)'} (from ${source}) is not in effect in this version.`),
 ].join('\n')
 

@@ -1,4 +1,6 @@
 // `doctor`: looks at database, certificate, ports and clock, and says what to do. Each line is ok, warn or fail.
+import type { Settings } from '../base/config.js'
+import { routedDomains, strangeDomains } from '../base/durability.js'
 import { serverFacts } from './access.js'
 import type { ServerFacts } from './access.js'
 import { checkCertificate, checkPorts } from './doctor-network.js'
@@ -13,12 +15,24 @@ export const doctor = async (call: Call): Promise<boolean> => {
   const server = await serverFacts(settings.data)
   const findings = [
     server === null ? ok('server', 'none runs on this data folder') : ok('server', `runs with pid ${server.pid}`),
+    ...judgeDurability(settings),
     ...(await checkDatabase(call, server)),
     ...(await checkCertificate(await deps.certificateFiles(settings), settings.domain, new Date())),
     ...(await checkPorts(settings, server)),
   ]
   for (const finding of findings) around.stdout.write(json ? `${JSON.stringify(finding)}\n` : line(finding))
   return findings.every(({ state }) => state !== 'fail')
+}
+
+/** The loud mode, and names in its setting that are nobody's. */
+export const judgeDurability = (settings: Pick<Settings, 'domain' | 'durability'>): Finding[] => {
+  const routed = routedDomains(settings)
+  return [
+    routed.length === 0
+      ? ok('durability', 'an acknowledgement means committed')
+      : warn('durability', `routed for ${routed.join(', ')}: a message that was acknowledged may be lost in a crash`, 'set durability = durable, unless speed is worth that'),
+    ...strangeDomains(settings).map(domain => warn('durability', `the setting names ${domain}, which is not served here`, 'correct it, or add the domain to the setting domain')),
+  ]
 }
 
 const line = ({ state, about, text, advice }: Finding): string =>

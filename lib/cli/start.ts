@@ -2,6 +2,7 @@
 import { isatty } from 'node:tty'
 import { notInEffect } from '../base/config.js'
 import type { Settings, Sources } from '../base/config.js'
+import { routedDomains, strangeDomains } from '../base/durability.js'
 import { maskUrl } from '../base/setting.js'
 import { handlersOf } from './access.js'
 import { banner } from './banner.js'
@@ -34,6 +35,9 @@ export const start = async (settings: Settings, sources: Sources, deps: Deps, ar
         demoFile,
         demoIsFixed: settings.demo,
         insecureLoopback: settings.insecureLoopback,
+        routed: routedDomains(settings),
+        strange: strangeDomains(settings),
+        archive: settings.archive !== 'off',
         idle: notInEffect(settings, sources),
       }))
       await ended

@@ -2,6 +2,7 @@
 // gives it Postgres and the real clock (lib/server.ts); tests and simulations give it others.
 import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
+import { durabilityOf } from '../base/durability.js'
 import type { Jid } from '../base/jid.js'
 import { AwayError, StanzaError } from '../base/errors.js'
 import type { Condition } from '../base/errors.js'
@@ -120,10 +121,10 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     const reason = error instanceof StanzaError ? error.cause ?? error : error
     if (!(reason instanceof AwayError)) bug(reason, frameOf('<message/>') as Stanza)
   }
-  const isDurable = (domain: string): boolean => (settings.durability[domain] ?? settings.durability['*']) !== 'routed'
+  const isDurable = (domain: string): boolean => durabilityOf(settings, domain) !== 'routed'
   const log = makeMessageLog<Logging>(stores.log, clock, {
     messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender,
-  }, () => acks.flush(), (item, outcome) => router.committed(item, outcome), report)
+  }, () => acks.flush(), (item, outcome) => router.committed(item, outcome), report, counters.log)
   const acks = makeAcknowledgements(stores.log, log.changed, report)
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),

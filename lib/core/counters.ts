@@ -9,6 +9,8 @@ export const makeCounters = () => ({
   ignored: new Map<string, number>(),
   /** Our bugs: a handler threw something that is no StanzaError. */
   bugs: 0,
+  /** Group commits of the message log; the entries that they have written; ms that they took together. */
+  log: { commits: 0, entries: 0, ms: 0 },
   route: { hits: 0, misses: 0, negativeHits: 0, refusedStale: 0, retries: 0, queries: 0, lookups: 0, unknown: 0, evicted: 0 },
 })
 

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { AwayError, StanzaError } from '../base/errors.js'
 import type { Journaled } from './given.js'
+import type { Counters } from './counters.js'
 import type { Batch, Clock, Logged, Logging, LogStore, Waiting } from './ports.js'
 
 /** A message on its way. Its maker is told of the outcome once, in the order of `append`. */
@@ -78,6 +79,7 @@ interface Fill {
  */
 export const makeMessageLog = <Item extends Appended>(
   store: LogStore, clock: Clock, bounds: LogBounds, settled: () => Promise<void>, done: (item: Item, outcome: Outcome) => void, report: (error: unknown) => void,
+  counters: Counters['log'],
 ): MessageLog<Item> => {
   let queue: Item[] = []
   const touched = new Set<Journaled>()
@@ -148,10 +150,17 @@ export const makeMessageLog = <Item extends Appended>(
   /** Until it is known to have happened (D3). Throws what says that this batch cannot be written. */
   const settle = async (messages: readonly Logging[], blob: string): Promise<readonly Logged[]> => {
     for (;;) {
+      const begun = clock.monotonic()
       const batch: Batch = { n: n + 1, messages, blob, mark: randomBytes(4).readInt32LE(), at: clock.now() }
       try {
         const outcomes = await store.commit(batch)
         n = batch.n
+        counters.commits++
+        counters.ms += clock.monotonic() - begun
+        for (let i = 0; i < outcomes.length; i++) {
+          const made = outcomes[i]
+          if (made !== null && made !== undefined) counters.entries += made.sent === null ? 1 : 2
+        }
         return outcomes
       } catch (error) {
         if (!(error instanceof AwayError)) throw error

@@ -49,16 +49,19 @@ export const INT8 = 20
 export const openDatabase = (options: DatabaseOptions): Promise<Database> =>
   options.url === null ? openEmbedded(options.data) : openPostgres(options.url, options.connections)
 
+// the pool waits for what it returns, whatever its type says
+const onConnect = (client: pg.ClientBase): void => {
+  // one that breaks while a transaction stands still emits this to nobody, which would end the process
+  client.on('error', () => {})
+  return limit(client) as unknown as void
+}
+
 const openPostgres = async (url: string, connections: number): Promise<Database> => {
   const types = { getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) }
   const pool = new pg.Pool({
     connectionString: url, max: connections, types: types as pg.CustomTypesConfig, keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT, application_name: 'jidway',
-    onConnect: (client) => {
-      // one that breaks while a transaction stands still emits this to nobody, which would end the process
-      client.on('error', () => {})
-      return limit(client)
-    },
+    onConnect,
   })
   // a connection that breaks while idle is replaced by the pool; queries on it get their own errors
   pool.on('error', () => {})

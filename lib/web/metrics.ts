@@ -8,6 +8,8 @@ export interface Gauges {
   readonly connections: () => number
   readonly unauthenticated: () => number
   readonly routes: () => number
+  /** Messages that wait for a group commit. */
+  readonly uncommitted: () => number
 }
 
 /** A counter whose value is read from the counters when it is asked for. */
@@ -25,7 +27,8 @@ const gauge = (registry: Registry, name: string, help: string, read: () => numbe
   new Gauge({ name, help, registers: [registry], collect() { this.set(read()) } })
 }
 
-export const makeMetrics = (counters: Counters, gauges: Gauges): () => Promise<{ type: string; text: string }> => {
+/** @param durabilities each domain's mode */
+export const makeMetrics = (counters: Counters, gauges: Gauges, durabilities: readonly (readonly [domain: string, mode: string])[]): () => Promise<{ type: string; text: string }> => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry }) // memory, CPU, event-loop delay, garbage collection
   counter(registry, 'jidway_stanzas_total', 'Stanzas by how their way ended', ['ending'], () => [
@@ -41,5 +44,13 @@ export const makeMetrics = (counters: Counters, gauges: Gauges): () => Promise<{
   gauge(registry, 'jidway_connections', 'Connections, logged in or not', gauges.connections)
   gauge(registry, 'jidway_unauthenticated', 'Connections not logged in yet', gauges.unauthenticated)
   gauge(registry, 'jidway_route_entries', 'Accounts in the route cache', gauges.routes)
+  counter(registry, 'jidway_log_commits_total', 'Group commits of the message log', [], () => [[{}, counters.log.commits]])
+  counter(registry, 'jidway_log_commit_seconds_total', 'Time that they took together: divided by their number, what a message waits for', [], () => [[{}, counters.log.ms / 1000]])
+  counter(registry, 'jidway_log_entries_total', 'Entries that they have written', [], () => [[{}, counters.log.entries]])
+  gauge(registry, 'jidway_log_waiting', 'Messages that wait for a group commit', gauges.uncommitted)
+  const durability = new Gauge({
+    name: 'jidway_durability', help: 'Always 1; mode says what an acknowledgement means in the domain: durable, committed; routed, only routed', labelNames: ['domain', 'mode'], registers: [registry],
+  })
+  for (const [domain, mode] of durabilities) durability.set({ domain, mode }, 1)
   return async () => ({ type: registry.contentType, text: await registry.metrics() })
 }

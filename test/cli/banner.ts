@@ -7,7 +7,7 @@ const FACTS: BannerFacts = {
   version: '1.2.3', domains: ['localhost'], host: '127.0.0.1', ports: { c2s: 5222, c2sTls: 5223, http: 5280, https: 5443 },
   database: 'embedded Postgres in ./data', cert: 'data/tls/server.crt', ca: 'data/tls/ca.crt',
   demo: [{ jid: 'romeo@localhost', password: 'abc' }, { jid: 'juliet@localhost', password: 'def' }],
-  demoFile: 'data/demo-accounts.txt', demoIsFixed: false, insecureLoopback: false, idle: [],
+  demoFile: 'data/demo-accounts.txt', demoIsFixed: false, insecureLoopback: false, routed: [], strange: [], archive: true, idle: [],
 }
 
 t.test('a first start says what runs where, who may log in and what to type', async t => {
@@ -60,4 +60,12 @@ t.test('what is dangerous or not in effect is loud', async t => {
   t.match(text, /fixed passwords that everybody knows/)
   t.match(text, /!! archive = off \(from JIDWAY_ARCHIVE\) is not in effect in this version/)
   t.match(text, /!! s2s_port = 5269 \(from --s2s-port\) is not in effect/)
+})
+
+t.test('where an acknowledgement does not mean committed, it says in plain words what is given up', async t => {
+  const text = banner({ ...FACTS, routed: ['a.example', 'b.example'], strange: ['c.example'] })
+  t.match(text, /!! durability is routed for a\.example, b\.example: .* routed, not that it is committed\.\n +A crash loses what is on its way/)
+  t.match(text, /the archive follows when it can/)
+  t.match(banner({ ...FACTS, routed: ['a.example'], archive: false }), /there is no archive/)
+  t.match(text, /!! durability names c\.example, which is not served here/)
 })

@@ -8,7 +8,7 @@ import { generate } from 'selfsigned'
 import t from 'tap'
 import { defaultSettings } from '../../lib/base/config.js'
 import { UsageError } from '../../lib/base/errors.js'
-import { judgeDatabase } from '../../lib/cli/doctor.js'
+import { judgeDatabase, judgeDurability } from '../../lib/cli/doctor.js'
 import { checkCertificate, checkPorts } from '../../lib/cli/doctor-network.js'
 import type { Finding } from '../../lib/cli/finding.js'
 import { depsWith, FACTS, jidway, memory } from '../helpers/commands.js'
@@ -43,6 +43,13 @@ t.test('of the embedded database it says what its data survives', async t => {
   const said = (fsync: boolean): string => judgeDatabase({ ...FACTS, fsync }, 0).find(({ about }) => about === 'fsync')!.text
   t.match(said(true), /survives a kill of the process, and a power cut as far as the disk/)
   t.match(said(false), /survives a kill of the process, but no power cut/)
+})
+
+t.test('a domain where an acknowledgement does not mean committed is warned of, and a name that is not served', async t => {
+  t.match(judgeDurability(defaultSettings()), [{ state: 'ok', text: /means committed/ }])
+  const domain = ['a.example', 'b.example']
+  t.match(judgeDurability(defaultSettings({ domain, durability: { '*': 'routed', 'a.example': 'durable' } })), [{ state: 'warn', text: /routed for b\.example:/, advice: /durability = durable/ }])
+  t.match(judgeDurability(defaultSettings({ domain, durability: { 'aa.example': 'durable' } })), [{ state: 'ok' }, { state: 'warn', text: /names aa\.example/ }])
 })
 
 t.test('every finding but a good one says what to do', async t => {

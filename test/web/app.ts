@@ -105,7 +105,17 @@ t.test('/metrics counts what happened, in Prometheus\' format', async (t) => {
   t.equal(await value('jidway_stanzas_total{ending="delivered"}'), 1)
   t.equal(await value('jidway_stanzas_total{ending="stored"}'), 1)
   t.equal(await value('jidway_stanzas_total{ending="refused"}'), 1)
+  t.equal(await value('jidway_durability{domain="localhost",mode="durable"}'), 1)
+  t.equal(await value('jidway_log_entries_total'), 4, 'two messages, each received and sent')
+  t.ok(await value('jidway_log_commits_total') >= 1)
+  t.ok(await value('jidway_log_commit_seconds_total') > 0)
   t.ok(await value('process_resident_memory_bytes') > 1e6)
+})
+
+t.test('/metrics says of each domain what an acknowledgement means there', async (t) => {
+  const server = await testServer(t, { domain: ['localhost', 'a.localhost'], durability: { '*': 'routed', localhost: 'durable' } })
+  const { text } = await get(server, '/metrics')
+  t.same(text.split('\n').filter((l) => l.startsWith('jidway_durability{')).sort(), ['jidway_durability{domain="a.localhost",mode="routed"} 1', 'jidway_durability{domain="localhost",mode="durable"} 1'])
 })
 
 t.test('anything else is 404 and says what there is; HEAD works; a path with tricks is nothing special', async (t) => {
