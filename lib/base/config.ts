@@ -109,6 +109,7 @@ export const GROUPS = {
     db_connections: row(int('count', 1, 1000), 8, 'connections to Postgres (the embedded database has one)'),
   },
   Logs: {
+    trace_entries: row(int('count', 0, 1_000_000), 20_000, 'events of messages that the server remembers for `trace`, the oldest overwritten; 0: none'),
     log_level: row(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info', 'what is logged'),
     log_format: row(choice('auto', 'json', 'pretty'), 'auto', 'one JSON line an event, or for eyes; auto: for eyes on a terminal'),
   },

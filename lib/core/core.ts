@@ -48,6 +48,8 @@ import { makeRouter } from './router.js'
 import type { Logging, Router } from './router.js'
 import { makeSessions } from './sessions.js'
 import type { Session, Sessions } from './sessions.js'
+import { makeTracing } from './tracing.js'
+import type { Ring } from './tracing.js'
 import { makeSubscribing } from './subscribing.js'
 
 export interface Stores {
@@ -94,6 +96,7 @@ export interface Core {
   readonly acks: Acknowledgements
   readonly resumption: Resumption
   readonly resends: Resends
+  readonly trace: Ring
   /** Tell its sender that this entry of the account was not delivered. */
   bounce(account: string, entry: LogEntry): Promise<void>
   /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so. A promise where its contacts hear of it only later */
@@ -108,6 +111,7 @@ export interface Core {
 
 export const makeCore = ({ settings, routes: given, domains, jid, node, db, stores, bus, clock, bug, accounts, linger }: CoreParts): Core => {
   const counters = makeCounters()
+  const trace = makeTracing(settings.traceEntries, clock)
   const routes = given.filter((route) => route.isOn?.(settings) ?? true)
   const dispatch = compile(routes)
   const sessions = makeSessions()
@@ -127,12 +131,13 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }, () => acks.flush(), (item, outcome) => router.committed(item, outcome), report, counters.log)
   const acks = makeAcknowledgements(stores.log, log.changed, report)
   const feed = makeFeed({
-    store: stores.log, sessions, jid, clock, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
+    store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
     isAcknowledged: acks.has,
     acknowledged: (session, given) => acknowledged(session, given),
   })
   const acknowledged = (session: Session, given: readonly Given[]): void => {
     for (const { seq, form } of given) {
+      trace.acknowledged(session, seq, form)
       if (form !== 'original') continue
       acks.add(session.account, seq)
       // it waits no more, so that nobody is given it any more
@@ -177,12 +182,15 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     send: async (element: Element) => router.fromServer(frameOf(serialize(element)) as Stanza),
     keep: (routed) => router.keep(routed),
     release: (session, seqs) => {
-      for (const seq of seqs) acks.add(session.account, seq)
+      for (const seq of seqs) {
+        trace.acknowledged(session, seq, 'original')
+        acks.add(session.account, seq)
+      }
       return acks.flush()
     },
   }
   const router = makeRouter({
-    domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, bug,
+    domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
     delivery: makeDelivery(cache, bus, counters),
   })
@@ -235,11 +243,12 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   /** D19: an entry that waited too long. Its sender is told, where it still can be. */
   const bounce = async (account: string, entry: LogEntry): Promise<void> => {
     const frame = frameOf(entry.xml)
+    trace.expired(account, entry.seq)
     if (frame.from !== '') await router.fromServer(frameOf(errorOf({ ...frame, to: frame.to === '' ? account : frame.to }, frame.from, new StanzaError('recipient-unavailable', 'nobody came for it in time'))) as Stanza)
   }
 
   const resumption = makeResumption({
-    sessions, members, feed, log, acks, clock, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
+    sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session
@@ -267,7 +276,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   })
   const comparing = makeComparing(stores.log, sessions, settings.foldEvery * 1000, (session) => void feed.follow(session), report)
   return {
-    log, feed, acks, resumption, resends, sessionOver, bounce,
+    log, feed, acks, resumption, resends, trace, sessionOver, bounce,
     ending: (full) => ending.get(full),
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {

@@ -12,6 +12,7 @@ import { ARCHIVED, SENT } from './ports.js'
 import type { Form, Given } from './given.js'
 import type { Session, Sessions } from './sessions.js'
 import type { Stanza } from '../base/stanza.js'
+import type { Tracing } from './tracing.js'
 
 export interface FeedParts {
   readonly store: LogStore
@@ -20,6 +21,7 @@ export interface FeedParts {
   /** Told of entries that were acknowledged. */
   readonly acknowledged: (session: Session, given: readonly Given[]) => void
   readonly isAcknowledged: (account: string, seq: number) => boolean
+  readonly trace: Tracing
   readonly clock: { now(): number; monotonic(): number }
   readonly report: (error: unknown) => void
   /** Entries read at once. */
@@ -103,6 +105,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     askSoon: (proof: PingProof): void => void toBeAsked.add(proof),
     asked: (proof: PingProof): void => void asked.add(proof),
     now: () => clock.monotonic(),
+    trace: parts.trace,
   }
   const give = (session: Session, octets: string, declared: boolean, given: Given): boolean => {
     session.receipts ??= new PingProof(session, proofHost)

@@ -9,6 +9,7 @@ import { record } from './journal.js'
 import type { Reference, StreamState } from './journal.js'
 import type { Form, Given, Managed, Pending, Receipts } from './given.js'
 import type { Session } from './sessions.js'
+import type { Tracing } from './tracing.js'
 
 /** Where its stanzas go; a connection. */
 export interface Wire {
@@ -29,6 +30,7 @@ export interface StreamHost {
   details(stream: ManagedStream): string
   /** ms, monotonic */
   now(): number
+  readonly trace: Tracing
 }
 
 /** A stanza on its way to the client. */
@@ -265,6 +267,7 @@ export class ManagedStream implements Managed {
     this.unacked.push(this.resumable || isRequest(octets) ? out : given === null ? NOTHING : { octets: '', declared, given, size })
     if (this.unacked.length === 1) this.since = this.host.now()
     this.wire?.put(octets, declared)
+    if (given !== null) this.host.trace.given(this.session, given, this.sent)
     this.unasked++
     if (given === null && this.unasked < ASK_AFTER) return
     // at once where it was not asked just now: a client that leaves in order has said what it has got
@@ -401,7 +404,10 @@ export class ManagedStream implements Managed {
     this.wire = wire
     this.asked = NOT_ASKED
     this.told = -1
-    for (const { octets, declared } of this.unacked) wire.put(octets, declared)
+    this.unacked.forEach(({ octets, declared, given }, i) => {
+      wire.put(octets, declared)
+      if (given !== null) this.host.trace.given(this.session, given, this.acked + i + 1)
+    })
     this.unasked = 0
     if (this.unacked.length > 0) this.ask()
     if (this.queue.length > 0) this.host.touch(this)

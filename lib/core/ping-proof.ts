@@ -5,6 +5,7 @@ import { NS } from '../base/namespaces.js'
 import { attribute } from '../wire/writer.js'
 import type { Form, Given, Receipts } from './given.js'
 import type { Session } from './sessions.js'
+import type { Tracing } from './tracing.js'
 
 export interface ProofHost {
   acknowledged(session: Session, given: readonly Given[]): void
@@ -13,6 +14,7 @@ export interface ProofHost {
   /** It was asked: it has so long to answer. */
   asked(proof: PingProof): void
   now(): number
+  readonly trace: Tracing
 }
 
 /** Messages after which the client is asked at once. */
@@ -50,6 +52,7 @@ export class PingProof implements Receipts {
     this.written.push({ given, size: octets.length })
     this.there.set(given.seq, given.form)
     this.octets += octets.length
+    this.host.trace.given(this.session, given, 0)
     // who reads the log asks at the end of each page (durability.md D18)
     if (this.session.behind) return true
     // at once where it was not asked just now: a client that leaves soon has said what it has got

@@ -16,6 +16,7 @@ import { cutOf } from './presence.js'
 import type { Reference } from './journal.js'
 import { makeSession, settled } from './sessions.js'
 import type { Outlet, Session, Sessions } from './sessions.js'
+import type { Tracing } from './tracing.js'
 
 export interface Resumption {
   /** `<enable/>`. @param seconds that it may be detached, as the client wishes; 0: it does not want to resume */
@@ -56,6 +57,7 @@ export interface ResumptionParts {
   readonly acks: Acknowledgements
   readonly store: ResumptionStore
   readonly clock: Clock
+  readonly trace: Tracing
   readonly report: (error: unknown) => void
   /** Seconds that a session may be detached at most; ms between folds. */
   readonly window: number
@@ -119,6 +121,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     },
     details: ({ session }) => JSON.stringify(detailsOf(session)),
     now: () => clock.monotonic(),
+    trace: parts.trace,
   }
 
   const wakeUp = (session: Session): void => {

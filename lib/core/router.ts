@@ -30,6 +30,7 @@ import type { Action, IqType, PresenceType, Target } from './rules.js'
 import { settle, settled } from './sessions.js'
 import type { Here, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
+import type { Tracing } from './tracing.js'
 
 export interface RouterParts {
   readonly domains: ReadonlySet<string>
@@ -52,6 +53,7 @@ export interface RouterParts {
   readonly dispatch: Dispatch
   readonly services: Services
   readonly counters: Counters
+  readonly trace: Tracing
   /** Told of what was our bug, with the stanza's id. */
   readonly bug: (error: unknown, stanza: Stanza) => void
 }
@@ -79,10 +81,12 @@ export interface Logging extends Appended {
 type Sender = Session | null
 
 export const makeRouter = (parts: RouterParts): Router => {
-  const { domains, jid, sessions, cache, delivery, feed, log, presence, subscribing, asking, dispatch, services, counters } = parts
+  const { domains, jid, sessions, cache, delivery, feed, log, presence, subscribing, asking, dispatch, services, counters, trace } = parts
 
-  /** The end of every way: refusals are written here and nowhere else. */
-  const finish = (sender: Sender, stanza: Stanza, verdict: Verdict): Ending => {
+  /** The end of every way: refusals are written here and nowhere else. @param logged its number on its stream, where it has come back from the log */
+  const finish = (sender: Sender, stanza: Stanza, verdict: Verdict, logged: number | null = null): Ending => {
+    // what is committed was noted as that
+    if (stanza.kind === 'message' && verdict !== 'logged' && (logged === null || verdict instanceof StanzaError)) trace.ended(sender, stanza, logged ?? sender?.stream?.received ?? 0, inWords(verdict))
     const ending = verdict instanceof StanzaError ? refuse(sender, stanza, verdict) : verdict
     countEnding(counters, ending)
     return ending
@@ -115,13 +119,18 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   const through = (sender: Sender, stanza: Stanza, work: () => Verdict | Promise<Verdict>): Ending | Promise<Ending> => {
+    if (stanza.kind === 'message') trace.received(sender, stanza)
+    return attempt(sender, stanza, work)
+  }
+
+  const attempt = (sender: Sender, stanza: Stanza, work: () => Verdict | Promise<Verdict>): Ending | Promise<Ending> => {
     try {
       const verdict = work()
       if (!(verdict instanceof Promise)) return finish(sender, stanza, verdict)
       return verdict.then((v) => finish(sender, stanza, v), (error: unknown) => {
         if (!mayWait(sender, stanza, error)) return trouble(sender, stanza, error)
         // whose session is over meanwhile was not told that it was taken, and sends it again (D14)
-        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => (sender?.open === true ? through(sender, stanza, work) : trouble(sender, stanza, error)))
+        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => (sender?.open === true ? attempt(sender, stanza, work) : trouble(sender, stanza, error)))
       })
     } catch (error) {
       return trouble(sender, stanza, error)
@@ -297,11 +306,12 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   const committed = (item: Logging, outcome: Outcome): void => {
-    const { routed, message, noted } = item
+    const { routed, message, number, noted } = item
     const { stanza, from, to, session } = routed
     if (noted) {
       if (outcome instanceof StanzaError) parts.bug(outcome, stanza)
       else if (outcome !== null) {
+        trace.committed(session, stanza, number, message, log.n, outcome)
         feed.passed(to.bare, outcome.received)
         if (outcome.sent !== null) feed.passed(from.bare, outcome.sent)
       }
@@ -317,6 +327,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       return
     }
     const committed = { stanza, from, to, sender: session, xml: message.xml }
+    trace.committed(session, stanza, number, message, log.n, outcome)
     let ending: Ending = 'stored'
     try {
       if (feed.received(committed, outcome.received) > 0) ending = 'delivered'
@@ -342,7 +353,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       session.stream?.messageDone(number)
     }
     if (tell !== null) tell(verdict)
-    else finish(session, stanza, verdict)
+    else finish(session, stanza, verdict, number)
   }
 
   const answer = async ({ session: sender, from, to, stanza }: Routed): Promise<Verdict> => {
@@ -407,6 +418,10 @@ const actionOf = (stanza: Stanza, target: Target): Action => {
     case 'iq': return IQ[target][stanza.type as IqType]
   }
 }
+
+/** For who traces the message. */
+const inWords = (verdict: Verdict): string =>
+  (verdict instanceof StanzaError ? `refused: ${verdict.condition}` : typeof verdict === 'string' ? verdict : `ignored: ${verdict.ignored}`)
 
 /** ms between tries while the database is away. */
 const AGAIN = 500
