@@ -30,7 +30,7 @@ export interface Note {
   readonly what: What
   /** ms since 1970 */
   readonly at: number
-  /** Own id of the message as its sender has given it, octets; cut where it is very long. */
+  /** Own id of the message as its sender has given it, octets; cut where it is very long. '' of a commit whose arrival tells it. */
   readonly id: string
   /** Full JID; '': the server. */
   readonly session: string
@@ -55,7 +55,7 @@ export interface Ring extends Tracing {
   readonly since: number
   /** Something was overwritten. */
   readonly overwritten: boolean
-  /** Newest first: messages received under this own id (octets), or committed. */
+  /** Newest first: what was received under this own id (octets), and commits and endings of messages that no stream counts. */
   named(id: string, most: number): readonly Note[]
   /** Newest first: commits that gave this number and these random bits to an entry. */
   numbered(seq: number, mark: number, most: number): readonly Note[]
@@ -107,12 +107,26 @@ export const makeTracing = (size: number, clock: Clock): Ring => {
   let next = 0
   let overwritten = false
 
+  // the clock is asked once a turn: asking is dearer than noting
+  let time = 0
+  let fresh = false
+  const expire = (): void => {
+    fresh = false
+  }
+  const now = (): number => {
+    if (fresh) return time
+    fresh = true
+    setImmediate(expire)
+    time = clock.now()
+    return time
+  }
+
   const slot = (what: number, session: string, account: string, seq: number, number: number): number => {
     const i = next
     next = i + 1 === size ? 0 : i + 1
     if (kind[i] !== 0) overwritten = true
     kind[i] = what
-    at[i] = clock.now()
+    at[i] = now()
     sessions[i] = session
     accounts[i] = account
     seqs[i] = seq
@@ -161,8 +175,8 @@ export const makeTracing = (size: number, clock: Clock): Ring => {
     return found
   }
 
-  /** The same message: from the same session, under the same number on its stream, or id where nobody counts. */
-  const isOf = (i: number, { session, number, id }: Note): boolean => sessions[i] === session && numbers[i] === number && isNamed(i, id)
+  /** The same message: from the same session, under the same number on its stream, and the same id where both have one. */
+  const isOf = (i: number, { session, number, id }: Note): boolean => sessions[i] === session && numbers[i] === number && (number > 0 || isNamed(i, id))
 
   return {
     size,
@@ -197,7 +211,8 @@ export const makeTracing = (size: number, clock: Clock): Ring => {
       sentSeqs[i] = sent === null ? 0 : sent.seq
       marks[i] = received.mark
       batches[i] = batch
-      name(i, stanza.id)
+      // where stanzas are counted, the number leads to the name
+      if (number === 0) name(i, stanza.id)
     },
     given: (session, { seq, form }, number) => {
       if (size === 0) return

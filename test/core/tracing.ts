@@ -4,7 +4,7 @@ import { parseJid } from '../../lib/base/jid.js'
 import type { Stanza } from '../../lib/base/stanza.js'
 import type { Session } from '../../lib/core/sessions.js'
 import { makeTracing, originIdOf } from '../../lib/core/tracing.js'
-import { chat, firstLife } from '../helpers/life.js'
+import { chat, firstLife, turn } from '../helpers/life.js'
 import { fakeClock, frame } from '../helpers/core.js'
 
 /** As much of a session as is noted. */
@@ -25,10 +25,11 @@ t.test('the way of a message is found by its own id, by its origin-id, and by ei
   const stanza = message('m1', "<origin-id xmlns='urn:xmpp:sid:0' id='o1'/>")
   ring.received(romeo, stanza)
   clock.time += 2
+  await turn(1)
   ring.committed(romeo, stanza, 4, ACCOUNTS, 9, logged(12))
   ring.given(juliet, { seq: 12, form: 'original', pulled: false }, 30)
   ring.acknowledged(juliet, 12, 'original')
-  t.same(ring.named('m1', 10).map((n) => n.what), ['committed', 'received'])
+  t.same(ring.named('m1', 10).map((n) => n.what), ['received'])
   const [origin] = ring.named('o1', 10)
   t.match(origin, { what: 'received', session: 'romeo@localhost/orchard', number: 4, id: 'm1' })
   const commit = ring.outcome(origin!)
@@ -48,6 +49,7 @@ t.test('it has its slots and no more: the oldest goes, and it says since when it
   for (let i = 0; i < 10; i++) {
     ring.received(null, message(`m${i}`))
     clock.time++
+    await turn(1)
   }
   t.equal(ring.overwritten, false)
   t.equal(ring.named('m0', 10).length, 1)
@@ -102,7 +104,8 @@ t.test('the server notes what happens: received, committed, given under a number
   await life.quiet()
   await romeo.send(chat('juliet@localhost', 'one').replace('<message', "<message id='m1'"))
   await life.quiet()
-  const [commit] = trace.named('m1', 9)
+  const [arrival] = trace.named('m1', 9)
+  const commit = trace.outcome(arrival!)
   t.match(commit, { what: 'committed', account: 'juliet@localhost', seq: 1, sender: 'romeo@localhost', sentSeq: 1 })
   t.match(trace.arrival(commit!), { what: 'received', session: 'romeo@localhost/orchard', number: 1 })
   t.match(trace.of('juliet@localhost', 1, 9).map((n) => [n.what, n.session, n.number]), [['committed'], ['given', 'juliet@localhost/balcony', juliet.count]])
@@ -119,7 +122,7 @@ t.test('the server notes what happens: received, committed, given under a number
   t.notMatch(JSON.stringify(trace.named('m1', 9)), /one/, 'not what it says')
 })
 
-t.test('a message costs well under half a microsecond', async (t) => {
+t.test('a message costs some 0.3 µs, and never a whole one', async (t) => {
   const ring = makeTracing(20_000, { now: Date.now, monotonic: () => 0 })
   const romeo = sessionOf('romeo@localhost/orchard', 4)
   const juliet = sessionOf('juliet@localhost/balcony')
