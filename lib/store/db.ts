@@ -71,7 +71,7 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
       const { rows } = await client.query({ name: named(text), text, values: values as unknown[] })
       return rows as R[]
     } catch (error) {
-      throw isAway(error) ? new AwayError(error) : error
+      return asAway(error)
     }
   }
   const database: Database = {
@@ -83,9 +83,9 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
       })
       let broken: Error | undefined
       try {
-        await client.query('begin')
+        await client.query('begin').catch(asAway)
         return await runTransaction(on(client), run, {
-          commit: () => client.query('commit'),
+          commit: () => client.query('commit').catch(asAway),
           rollback: () => client.query('rollback').catch((error: Error) => {
             broken = error
           }),
@@ -113,7 +113,11 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
 const isAway = (error: unknown): boolean => {
   const { code, message } = error as { code?: unknown; message: string }
   // pg has no code for a connection that was cut, or could not be made in time
-  return typeof code === 'string' ? /^(?:08|53|57|58|55P03|25P03|E[A-Z]{3,})/.test(code) : /connect|terminat|time-?out/i.test(message)
+  return typeof code === 'string' ? /^(?:08|53|57|58|55P03|25P03|E[A-Z]{3,})/.test(code) : /connect|terminat|time-?out|not queryable/i.test(message)
+}
+
+const asAway = (error: unknown): never => {
+  throw isAway(error) ? new AwayError(error) : error
 }
 
 /** Names for prepared statements. Texts are constants of the source, so there are few. */

@@ -163,6 +163,12 @@ t.test('a database that was lost is told apart from a statement that is wrong', 
       return tx.query('select 1')
     })
     await t.rejects(lost, { name: 'AwayError' })
+    const atTheEnd = other.transaction(async (tx) => {
+      const [row] = await tx.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await db.query('select pg_terminate_backend($1)', [row?.pid])
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    })
+    await t.rejects(atTheEnd, { name: 'AwayError' }, 'at its commit, too')
     t.same(await other.query('select 1 as one'), [{ one: 1 }], 'and the next connection is a new one')
   } else {
     await other.close()
