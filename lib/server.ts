@@ -17,6 +17,8 @@ import type { Bus, Clock } from './core/ports.js'
 import { startRetention } from './core/retention.js'
 import type { Route } from './core/route.js'
 import type { Sessions } from './core/sessions.js'
+import { traceMessages } from './core/trace.js'
+import type { Traced, TraceQuery } from './core/trace.js'
 import type { Guest, Host, Tap } from './net/host.js'
 import { makeGate } from './net/gate.js'
 import type { Gate } from './net/gate.js'
@@ -37,6 +39,7 @@ import { retentionStore } from './store/retention.js'
 import { rosterStore } from './store/roster.js'
 import { applySchema } from './store/schema.js'
 import { secret } from './store/secret.js'
+import { traceStore } from './store/trace.js'
 import { webApp } from './web/app.js'
 import { makeMetrics } from './web/metrics.js'
 import { deriveCredentials, preparePassword } from './wire/scram-keys.js'
@@ -74,6 +77,8 @@ export interface Server {
   readonly counters: Counters
   readonly sessions: Sessions
   readonly gate: Gate
+  /** The path of a message (lib/core/trace.ts). */
+  trace(query: TraceQuery): Promise<Traced>
   /** Read the certificate again; connections that are there keep theirs. */
   reload(): Promise<void>
   /** Remove an account, tell its contacts, end its sessions. False: there is none. */
@@ -260,6 +265,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
 
   return {
     ports, db, counters, sessions, gate, removeAccount: services.removeAccount,
+    trace: (query) => traceMessages(core.trace, traceStore(db), query),
     welcome: (socket) => welcome(host, socket),
     reload: async () => {
       if (options.tls === null) return

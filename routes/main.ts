@@ -60,6 +60,7 @@ const startServer = async (settings: Settings): Promise<Running> => {
     // contacts hear of it, and sessions end
     accounts: { ...await accountsOf(started.db), remove: jid => started.removeAccount(jid) },
     facts: () => databaseFacts(started.db),
+    trace: query => started.trace(query),
     reload: () => started.reload(),
     close: () => started.stop(),
   }
@@ -80,27 +81,40 @@ const deps: Deps = {
     return { accounts: await accountsOf(db), close: () => db.close() }
   },
   inspectDatabase: settings => inspect(settings),
+  trace: (settings, query) => traceOffline(settings, query),
   startServer,
   certificateFiles,
 }
 
-const inspect = async (settings: Settings): ReturnType<Deps['inspectDatabase']> => {
-  const [{ existsSync }, { databaseFacts }, { approach }] = await Promise.all([
-    import('node:fs'), import('../lib/store/facts.js'), import('../lib/cli/access.js'),
-  ])
+/** Under the lock that the embedded database needs, and without making anything; null: there is no database yet. */
+const reading = async <T>(settings: Settings, act: (db: Database) => Promise<T>): Promise<T | null> => {
+  const [{ existsSync }, { approach }] = await Promise.all([import('node:fs'), import('../lib/cli/access.js')])
   if (settings.databaseUrl === null && !existsSync(`${settings.data}/pg`)) return null
   const lock = await approach(settings)
   if (lock === 'server') throw new Error('a server has just been started; ask again')
   try {
     const db = await openDatabase(settings)
     try {
-      return await databaseFacts(db)
+      return await act(db)
     } finally {
       await db.close()
     }
   } finally {
     await lock?.close()
   }
+}
+
+const inspect = async (settings: Settings): ReturnType<Deps['inspectDatabase']> => reading(settings, (await import('../lib/store/facts.js')).databaseFacts)
+
+const traceOffline: Deps['trace'] = async (settings, query) => {
+  const [{ traceMessages }, { traceStore }, { SCHEMA_VERSION, schemaVersion }] = await Promise.all([
+    import('../lib/core/trace.js'), import('../lib/store/trace.js'), import('../lib/store/schema.js'),
+  ])
+  return reading(settings, async (db) => {
+    const found = await schemaVersion(db)
+    if (found === SCHEMA_VERSION) return traceMessages(null, traceStore(db), query)
+    throw new Error(`the database has schema version ${found}, this jidway knows ${SCHEMA_VERSION}: ${found < SCHEMA_VERSION ? 'it is brought up to date at the next start' : 'run the newer jidway that made it'}`)
+  })
 }
 
 // who reads may have heard enough (`doctor | head`); a server goes on without

@@ -2,6 +2,7 @@
 // deleted account), else in the database itself; the embedded one only under the folder's lock.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settings } from '../base/config.js'
+import type { TraceQuery } from '../core/trace.js'
 import { UsageError } from '../base/errors.js'
 import { controlCall, controlServer, ownerOf } from './control.js'
 import type { ControlServer } from './control.js'
@@ -27,6 +28,7 @@ export const handlersOf = (running: Running): Handlers => ({
     const { after, limit } = args as { after: string; limit: number }
     return running.accounts.list(after, limit)
   },
+  trace: async args => running.trace(args as TraceQuery),
   facts: async (): Promise<ServerFacts> => ({ pid: process.pid, ports: running.ports, database: await running.facts() }),
 })
 

@@ -60,6 +60,14 @@ const build = (deps: Deps, around: Surroundings): Command => {
       if (!healthy) throw new Error('')
     })
 
+  withJson(settings(program.command('trace').argument('<id>', 'a stanza-id (XEP-0359), or the own id of a message').description('show the path of a message: received, committed, given to whom, acknowledged or kept')))
+    .option('--account <jid>', 'only messages of this account; in a large log, ids of clients are found only so')
+    .action(async (id: string, options: Options) => {
+      const account = options['account']
+      const found = await (await import('./trace.js')).trace(id, typeof account === 'string' ? account : undefined, callOf(options))
+      if (!found) throw new Error('')
+    })
+
   withJson(settings(program.command('chaos').description('prove what is promised: disturb a server of its own and account for every message')))
     .option('--clients <n>', 'how many log in [200]')
     .option('--seconds <n>', 'how long they are disturbed [60, or what the messages need]')

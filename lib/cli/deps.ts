@@ -1,6 +1,7 @@
 // What the commands need of the rest of jidway. lib/cli imports nothing above it: routes/main.ts passes this in, and
 // loads what it costs time to load (database, server) only when it is asked for.
 import type { Settings } from '../base/config.js'
+import type { Traced, TraceQuery } from '../core/trace.js'
 
 /** Keys derived from a password (RFC 5802 §3), as the store takes them. The commands only carry them. */
 export type Credentials = readonly unknown[]
@@ -67,6 +68,8 @@ export interface Running extends OpenDatabase {
   facts(): Promise<DatabaseFacts>
   readonly ports: OpenPorts
   readonly tls: CertificateFiles
+  /** The path of a message. */
+  trace(query: TraceQuery): Promise<Traced>
   /** Read the certificate again. */
   reload(): Promise<void>
 }
@@ -81,6 +84,8 @@ export interface Deps {
   openDatabase(settings: Settings): Promise<OpenDatabase>
   /** Looks and changes nothing; null: there is none yet. The embedded one is opened only by who owns the data folder. */
   inspectDatabase(settings: Settings): Promise<DatabaseFacts | null>
+  /** The path of a message as the database alone knows it; null: there is no database yet. As `inspectDatabase`. */
+  trace(settings: Settings, query: TraceQuery): Promise<Traced | null>
   /** `close` stops the server in order, then closes the database. */
   startServer(settings: Settings): Promise<Running>
   /** Where certificate and key are or would be. */

@@ -86,7 +86,7 @@ export const makeRouter = (parts: RouterParts): Router => {
   /** The end of every way: refusals are written here and nowhere else. @param logged its number on its stream, where it has come back from the log */
   const finish = (sender: Sender, stanza: Stanza, verdict: Verdict, logged: number | null = null): Ending => {
     // what is committed was noted as that
-    if (stanza.kind === 'message' && verdict !== 'logged' && (logged === null || verdict instanceof StanzaError)) trace.ended(sender, stanza, logged ?? sender?.stream?.received ?? 0, inWords(verdict))
+    if (isTraced(stanza) && verdict !== 'logged' && (logged === null || verdict instanceof StanzaError)) trace.ended(sender, stanza, logged ?? sender?.stream?.received ?? 0, inWords(verdict))
     const ending = verdict instanceof StanzaError ? refuse(sender, stanza, verdict) : verdict
     countEnding(counters, ending)
     return ending
@@ -119,7 +119,7 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   const through = (sender: Sender, stanza: Stanza, work: () => Verdict | Promise<Verdict>): Ending | Promise<Ending> => {
-    if (stanza.kind === 'message') trace.received(sender, stanza)
+    if (isTraced(stanza)) trace.received(sender, stanza)
     return attempt(sender, stanza, work)
   }
 
@@ -418,6 +418,9 @@ const actionOf = (stanza: Stanza, target: Target): Action => {
     case 'iq': return IQ[target][stanza.type as IqType]
   }
 }
+
+/** An error has the id of the message that it answers, and is another. */
+const isTraced = ({ kind, type }: Stanza): boolean => kind === 'message' && type !== 'error'
 
 /** For who traces the message. */
 const inWords = (verdict: Verdict): string =>

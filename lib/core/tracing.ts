@@ -2,6 +2,7 @@
 // overwritten. It is written on the hot path, so a note makes no object: it sets numbers in typed arrays, and references to
 // strings that live anyway. Of a message it knows ids and addresses, never what it says.
 import { NS } from '../base/namespaces.js'
+import { toText } from '../base/octets.js'
 import type { Stanza } from '../base/stanza.js'
 import { treeOf } from '../wire/tree.js'
 import type { Form, Given } from './given.js'
@@ -30,7 +31,7 @@ export interface Note {
   readonly what: What
   /** ms since 1970 */
   readonly at: number
-  /** Own id of the message as its sender has given it, octets; cut where it is very long. '' of a commit whose arrival tells it. */
+  /** Own id of the message as its sender has given it; cut where it is very long. '' of a commit whose arrival tells it. */
   readonly id: string
   /** Full JID; '': the server. */
   readonly session: string
@@ -55,7 +56,7 @@ export interface Ring extends Tracing {
   readonly since: number
   /** Something was overwritten. */
   readonly overwritten: boolean
-  /** Newest first: what was received under this own id (octets), and commits and endings of messages that no stream counts. */
+  /** Newest first: what was received under this own id, and commits and endings of messages that no stream counts. */
   named(id: string, most: number): readonly Note[]
   /** Newest first: commits that gave this number and these random bits to an entry. */
   numbered(seq: number, mark: number, most: number): readonly Note[]
@@ -72,17 +73,17 @@ const [RECEIVED, ENDED, COMMITTED, GIVEN, ACKNOWLEDGED, EXPIRED] = [1, 2, 3, 4, 
 /** Another name of the message that was noted just before: its <origin-id/>. */
 const ALSO = 7
 const FORMS: readonly Form[] = ['original', 'received', 'sent']
-/** Octets kept of an own id. */
+/** Characters kept of an own id. */
 const ID = 64
 
-/** XEP-0359 §3.2, octets; '' where it has none. */
+/** XEP-0359 §3.2; '' where it has none. */
 export const originIdOf = ({ children, xml }: Pick<Stanza, 'children' | 'xml'>): string => {
   for (let i = 0; i < children.length; i++) {
     const child = children[i] as Stanza['children'][number]
     if (child.name !== 'origin-id' || child.ns !== NS.stanzaId) continue
     const tag = xml.slice(child.start, child.end)
     const plain = /\sid=(?:'([^'&]*)'|"([^"&]*)")/.exec(tag)
-    return plain === null ? String(treeOf(tag).attrs['id'] ?? '') : plain[1] ?? plain[2] ?? ''
+    return plain === null ? String(treeOf(tag).attrs['id'] ?? '') : toText(plain[1] ?? plain[2] ?? '')
   }
   return ''
 }
@@ -97,7 +98,7 @@ export const makeTracing = (size: number, clock: Clock): Ring => {
   const batches = new Float64Array(size)
   const marks = new Int32Array(size)
   const forms = new Uint8Array(size)
-  const ids = new Uint8Array(size * ID)
+  const ids = new Uint16Array(size * ID)
   const lengths = new Uint16Array(size)
   const sessions = new Array<string>(size).fill('')
   /** The entry's account; of what has ended: how. */
@@ -154,7 +155,7 @@ export const makeTracing = (size: number, clock: Clock): Ring => {
     const isCommit = what === COMMITTED
     return {
       what: KINDS[what - 1] as What, at: at[i] as number, session: sessions[i] as string, number: numbers[i] as number,
-      id: Buffer.from(ids.buffer, i * ID, Math.min(ID, lengths[i] as number)).latin1Slice(),
+      id: String.fromCharCode(...ids.subarray(i * ID, i * ID + Math.min(ID, lengths[i] as number))),
       account: what === ENDED ? '' : accounts[i] as string, how: what === ENDED ? accounts[i] as string : '', seq: seqs[i] as number,
       sender: isCommit ? senders[i] as string : '', sentSeq: isCommit ? sentSeqs[i] as number : 0, mark: isCommit ? marks[i] as number : 0, batch: isCommit ? batches[i] as number : 0,
       form: FORMS[what === GIVEN || what === ACKNOWLEDGED ? forms[i] as number : 0] as Form,

@@ -93,6 +93,9 @@ t.test('an origin-id is read however it is quoted and escaped', async (t) => {
   t.equal(of('<origin-id id="b&lt;" xmlns="urn:xmpp:sid:0"/>'), 'b<')
   t.equal(of("<origin-id xmlns='other' id='a'/>"), '')
   t.equal(of("<origin-id xmlns='urn:xmpp:sid:0'/>"), '')
+  const ring = makeTracing(10, fakeClock())
+  ring.received(null, message('ид ü', "<origin-id xmlns='urn:xmpp:sid:0' id='源'/>"))
+  t.equal(ring.named('源', 9)[0]?.id, 'ид ü')
 })
 
 t.test('the server notes what happens: received, committed, given under a number, acknowledged; refused; and what is not of the log', async (t) => {

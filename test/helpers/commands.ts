@@ -2,6 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { run } from '../../lib/cli/commands.js'
 import type { ExitCode } from '../../lib/cli/commands.js'
+import type { Traced } from '../../lib/core/trace.js'
 import type { Accounts, DatabaseFacts, Deps, Surroundings } from '../../lib/cli/deps.js'
 
 export interface Memory {
@@ -39,6 +40,8 @@ export const FACTS: DatabaseFacts = {
   standbys: 0, synchronousStandbyNames: '', tcpUserTimeout: null, now: 0, nodes: [],
 }
 
+const NOTHING: Traced = { messages: [], more: false, ring: null, searched: null, away: '' }
+
 export const depsWith = (store: Memory, more: Partial<Deps> = {}): Deps => ({
   version: '1.2.3',
   account: text => (/^[^@/\s]+@[^@/\s]+$/.test(text) ? text.toLowerCase() : null),
@@ -57,9 +60,11 @@ export const depsWith = (store: Memory, more: Partial<Deps> = {}): Deps => ({
     ports: { c2s: 5222, c2sTls: null, http: 5280, https: null },
     tls: { cert: 'data/tls/server.crt', key: 'data/tls/server.key', ca: 'data/tls/ca.crt' },
     facts: async () => ({ ...FACTS, now: Date.now() }),
+    trace: async () => NOTHING,
     reload: async () => void store.reloads++,
     close: async () => void store.closed++,
   }),
+  trace: async () => NOTHING,
   certificateFiles: async ({ data }) => ({ cert: `${data}/tls/server.crt`, key: `${data}/tls/server.key`, ca: `${data}/tls/ca.crt` }),
   ...more,
 })
