@@ -14,6 +14,8 @@ const LONGEST = 20_000
 const MOST_FOUND = 1000
 const MOST_BLOBS = 2000
 const MOST_SESSIONS = 1000
+/** ms that the clocks of two nodes may differ. */
+const SKEW = 5000
 
 const WAITING = 'l.flags & 2 = 2 and l.seq > coalesce(q.watermark, 0) and not coalesce(q.ranges @> l.seq, false) as waiting'
 const COLUMNS = 'l.account, l.seq, l.mark, l.at, l.peer, l.flags, l.xml'
@@ -63,7 +65,7 @@ export const traceStore = (db: Db): TraceStore => {
     },
     entry: async (account, seq) => (await query(`select ${COLUMNS}, ${WAITING} from log l left join queue q on q.account = l.account where l.account = $1 and l.seq = $2`, [account, seq]))[0] ?? null,
     partner: async (entry) => {
-      const from = await seqAt(db, entry.peer, entry.at)
+      const from = await seqAt(db, entry.peer, entry.at - SKEW)
       const near = await query(`
         select ${COLUMNS}, ${WAITING} from log l left join queue q on q.account = l.account
         where l.account = $1 and l.peer = $2 and l.seq >= $3 and l.mark = $4 and l.at = $5 order by l.seq limit 1000`, [entry.peer, entry.account, from, entry.mark, entry.at])
