@@ -6,6 +6,8 @@ export interface Acknowledgements {
   add(account: string, seq: number): void
   /** Acknowledged, and not written yet. */
   has(account: string, seq: number): boolean
+  /** Queued entries are being read: what was acknowledged when they were asked for is known until they are here. */
+  during<T>(reading: Promise<T>): Promise<T>
   /** Write what there is now. */
   flush(): Promise<void>
 }
@@ -22,6 +24,9 @@ export const makeAcknowledgements = (store: LogStore, changed: (account: string)
   let now: Map<string, Set<number>> | null = null
   let flushing: Promise<void> | null = null
   let timer: NodeJS.Timeout | null = null
+  const readings = new Set<Promise<unknown>>()
+  /** Written while somebody was reading. */
+  const past = new Set<Map<string, Set<number>>>()
 
   const write = async (): Promise<void> => {
     now = next
@@ -44,7 +49,13 @@ export const makeAcknowledgements = (store: LogStore, changed: (account: string)
       throw error
     } finally {
       for (const account of now.keys()) changed(account)
+      // who began to read before this was written takes it for waiting (D12: no entry twice to one session)
+      const written = now
       now = null
+      if (readings.size > 0) {
+        past.add(written)
+        void Promise.allSettled(readings).then(() => past.delete(written))
+      }
     }
   }
 
@@ -69,7 +80,17 @@ export const makeAcknowledgements = (store: LogStore, changed: (account: string)
 
   return {
     add: (account, seq) => add(account, seq),
-    has: (account, seq) => next.get(account)?.has(seq) === true || now?.get(account)?.has(seq) === true,
+    has: (account, seq) => {
+      if (next.get(account)?.has(seq) === true || now?.get(account)?.has(seq) === true) return true
+      for (const written of past) if (written.get(account)?.has(seq) === true) return true
+      return false
+    },
+    during: (reading) => {
+      readings.add(reading)
+      const over = (): void => void readings.delete(reading)
+      reading.then(over, over)
+      return reading
+    },
     flush,
   }
 }

@@ -21,6 +21,8 @@ export interface FeedParts {
   /** Told of entries that were acknowledged. */
   readonly acknowledged: (session: Session, given: readonly Given[]) => void
   readonly isAcknowledged: (account: string, seq: number) => boolean
+  /** What was acknowledged when this was asked stays known until it is answered. */
+  readonly during: <T>(reading: Promise<T>) => Promise<T>
   readonly trace: Tracing
   readonly clock: { now(): number; monotonic(): number }
   readonly report: (error: unknown) => void
@@ -302,7 +304,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       }
       if (!await hasRoom(session, state)) return null
       session.missed = false
-      const entries = await store.read(session.account, session.position, page)
+      const entries = await parts.during(store.read(session.account, session.position, page))
       if (!isHere(session)) return stop(session, state)
       // what waits is older than this page
       if (state.pull) continue
@@ -332,7 +334,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     let after = 0
     for (;;) {
       if (!await hasRoom(session, state)) return false
-      const entries = await store.pull(session.account, after, session.position, page)
+      const entries = await parts.during(store.pull(session.account, after, session.position, page))
       if (!isHere(session)) return stop(session, state)
       for (const entry of entries) {
         after = entry.seq

@@ -394,6 +394,8 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   function now(session: Session, stanza: Stanza): Ending | Promise<Ending> {
+    // its client has bound the resource anew while this waited here: it was told of nothing, and sends it again (D14)
+    if (!session.open) return finish(session, stanza, ignored('XEP-0198 §4'))
     return through(session, stanza, () => {
       // RFC 6120 §8.1.2.1: a `from` may name the sender's full or bare JID, and nobody else
       const malformed = malformation(stanza)

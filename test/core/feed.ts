@@ -133,6 +133,27 @@ t.test('what the socket did not take stays, and so does what it took when the cl
   t.equal(store.messages.length, 1)
 })
 
+t.test('D12: what was acknowledged, and written, while what waits was being read is not given again', async (t) => {
+  const { store, core, romeo } = setUp()
+  await core.from(romeo, say(1))
+  const juliet = silent(core, `${JULIET}/balcony`)
+  await core.from(juliet, '<presence/>')
+  const { pull } = store.log
+  store.log.pull = async (...args) => {
+    const entries = await pull(...args)
+    // the client answers, and it is written, before the store's answer is here
+    for (const id of juliet.pings.splice(0)) await core.router.fromClient(juliet, frame(`<iq type='result' id='${id}' to='${juliet.account}'/>`))
+    void core.acks.flush()
+    await turn()
+    return entries
+  }
+  await core.feed.drain(juliet, () => {})
+  await turn()
+  t.same(bodies(juliet.got), ['1'])
+  await core.acks.flush()
+  t.equal(store.messages.length, 0)
+})
+
 t.test('D12: what a session that ends has not proved goes to another of the account at once', async (t) => {
   const { store, core, romeo } = setUp()
   const desk = silent(core, `${JULIET}/desk`, 5)
