@@ -168,17 +168,20 @@ export const makeFeed = (parts: FeedParts): Feed => {
    */
   const waitForPresence = (session: Session): void => {
     session.behind = session.missed = true
-    const go = (): void => {
-      if (session.open && session.behind && session.wanted === null) void start(session, false, null)
-    }
     store.pull(session.account, 0, session.position, 1).then((waiting) => {
-      if (waiting.length === 0) go()
-      else setTimeout(go, SOON_THERE).unref()
+      if (waiting.length === 0) goOn(session)
+      else goOnLater(session)
     }, (error: unknown) => {
       parts.report(error)
-      setTimeout(go, SOON_THERE).unref()
+      goOnLater(session)
     })
   }
+  const goOn = (session: Session): void => {
+    if (session.open && session.behind && session.wanted === null) void start(session, false, null)
+  }
+  /** It does not seem to become available: it gets what is for its resource. */
+  const goOnLater = (session: Session): void => void setTimeout(goOn, SOON_THERE, session).unref()
+  const isSoonThere = ({ wanted, boundAt }: Session): boolean => wanted === null && clock.monotonic() - boundAt < SOON_THERE
 
   const received = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): number => {
     const { all } = sessions.of(to.bare)
@@ -190,7 +193,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     let taken = 0
     for (let i = 0; i < all.length; i++) {
       const session = all[i] as Session
-      if (session.priority === null && !session.behind && (session.wanted !== null || clock.monotonic() - session.boundAt < SOON_THERE)) waitForPresence(session)
+      if (session.priority === null && !session.behind && (session.wanted !== null || isSoonThere(session))) waitForPresence(session)
       if (!follows(session, entry.seq)) continue
       if (originals.includes(session)) {
         if (giveNext(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
@@ -249,10 +252,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
     return !waits && from.full !== session.jid.full && isCopied(session, frame, from, 'received') ? 'received' : null
   }
 
-  const hand = (session: Session, entry: LogEntry, waits: boolean): boolean => {
+  const handWaiting = (session: Session, entry: LogEntry): boolean => {
     const frame = frameOf(entry.xml) as Stanza
-    const form = formOf(session, entry, frame, waits)
-    return form === null || write(session, entry, frame, form, waits)
+    const form = formOf(session, entry, frame, true)
+    return form === null || write(session, entry, frame, form, true)
   }
 
   const write = (session: Session, entry: LogEntry, frame: Stanza, form: Form, waits: boolean): boolean => {
@@ -311,8 +314,15 @@ export const makeFeed = (parts: FeedParts): Feed => {
       for (const entry of entries) {
         if (entry.seq <= session.position) continue
         undefer(session, entry.seq - 1)
+        const frame = frameOf(entry.xml) as Stanza
+        const form = formOf(session, entry, frame, false)
+        // D11: it is for the account, and so for this session, in a moment; nothing passes it
+        if (form === null && entry.waiting && isSoonThere(session)) {
+          goOnLater(session)
+          return stop(session, state)
+        }
         // D6: a hole found when reading is final
-        if (!hand(session, entry, false)) return stop(session, state)
+        if (form !== null && !write(session, entry, frame, form, false)) return stop(session, state)
         session.position = entry.seq
         // one page may be more than a write buffer takes (D13)
         if (isFull(session) && !await hasRoom(session, state)) return null
@@ -338,7 +348,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (!isHere(session)) return stop(session, state)
       for (const entry of entries) {
         after = entry.seq
-        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !hand(session, entry, true)) return stop(session, state)
+        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !handWaiting(session, entry)) return stop(session, state)
         // what of this page is left others may have by the time that there is room: it is read anew
         if (isFull(session)) break
       }

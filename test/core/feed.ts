@@ -106,6 +106,19 @@ t.test('D11: what came for its full JID while it was being bound does not overta
   t.same(bodies(juliet.got), [...numbers(4), 'to the resource'])
 })
 
+t.test('D11: nor does it overtake what comes for the bare one before the session says that it is there', async (t) => {
+  const { core, romeo } = setUp()
+  const juliet = core.session(`${JULIET}/balcony`, null)
+  core.feed.bound(juliet, juliet.position)
+  await core.from(romeo, say('to the account'))
+  await core.from(romeo, say('to the resource').replace(JULIET, `${JULIET}/balcony`))
+  await turn()
+  t.same(bodies(juliet.got), [])
+  await core.from(juliet, '<presence/>')
+  await turn()
+  t.same(bodies(juliet.got), ['to the account', 'to the resource'])
+})
+
 t.test('a negative priority gets none; raised to 0 it gets them', async (t) => {
   const { store, core, romeo } = setUp()
   await core.from(romeo, say(1))
