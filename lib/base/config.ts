@@ -185,11 +185,11 @@ export const readSettings = (given: SettingSources): { readonly settings: Settin
     settings[entry.name] = source === DEFAULT ? entry.row.fallback : read(entry, source, asText(entry, source, written))
     sources[entry.name] = source
   }
-  const { writeBufferBytes, maxStanzaBytes } = settings as unknown as Settings
-  if (writeBufferBytes < 2 * maxStanzaBytes) {
+  const settled = settle(settings as unknown as Settings, sources['host'] === DEFAULT)
+  if (settled.writeBufferBytes < 2 * settled.maxStanzaBytes) {
     throw new UsageError('write_buffer_bytes must be at least twice max_stanza_bytes: otherwise there are stanzas that may be sent, and that nobody can be given')
   }
-  return { settings: settle(settings as unknown as Settings, sources['host'] === DEFAULT), sources: sources as unknown as Sources }
+  return { settings: settled, sources: sources as unknown as Sources }
 }
 
 const DEFAULT = 'default'

@@ -216,7 +216,9 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       return
     }
     const { full } = session.jid
-    const all = written.then(over).finally(() => {
+    const before = ending.get(full)
+    // of two, one after the other: the first is waited for with the second
+    const all = written.then(() => before).then(over).finally(() => {
       if (ending.get(full) === all) ending.delete(full)
     })
     ending.set(full, all)

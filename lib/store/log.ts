@@ -3,7 +3,7 @@
 import { toOctets, toText } from '../base/octets.js'
 import { ARCHIVED } from '../core/ports.js'
 import type { Batch, Db, LogEntry, Logged, LoggedEntry, Logging, LogStore, Waiting } from '../core/ports.js'
-import { acknowledge } from './queue.js'
+import { acknowledge, WAITS } from './queue.js'
 
 /** Which messages are archived where an account has no preference of its own (XEP-0441). */
 export type ArchiveDefault = 'always' | 'roster'
@@ -126,7 +126,7 @@ const RECENT = 100_000
 
 const SELECT = `
   select l.seq, l.mark, l.at, l.peer, l.flags, l.xml,
-    l.flags & 2 = 2 and l.seq > coalesce(q.watermark, 0) and not coalesce(q.ranges @> l.seq, false) as waiting
+    ${WAITS} as waiting
   from log l left join queue q on q.account = l.account`
 
 /** Octets of one page: a mailbox may be of long messages, and no page is held by more than a few sessions. */

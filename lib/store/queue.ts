@@ -2,6 +2,9 @@
 // TCP's selective acknowledgement. United, never moved back.
 import type { Db } from '../core/ports.js'
 
+/** An entry `l` of the log waits, with its account's row `q` of the queue, where it has one (D12). */
+export const WAITS = 'l.flags & 2 = 2 and l.seq > coalesce(q.watermark, 0) and not coalesce(q.ranges @> l.seq, false)'
+
 /**
  * The ranges are united first; then the watermark rises to just below the lowest entry that still waits, over all that is
  * not queued, so that an account's own messages split no range (10,000 ranges cost 14 ms an acknowledgement).

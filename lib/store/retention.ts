@@ -8,6 +8,7 @@ import { seqAt } from './archive.js'
 import { dropWords } from './archive-words.js'
 import { acknowledge } from './queue.js'
 
+// as WAITS in queue.ts says it, but `<> 0`: of `= 2` Postgres expects few, and would sort them instead of walking along the key
 const WAITING = 'l.flags & 2 <> 0 and l.seq > coalesce(q.watermark, 0) and not coalesce(q.ranges @> l.seq, false)'
 
 /** The next entries in order, and whether they wait. */

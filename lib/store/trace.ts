@@ -5,6 +5,7 @@ import { readBlob, readReferences } from '../core/journal.js'
 import type { Db } from '../core/ports.js'
 import type { TraceEntry, TraceStore } from '../core/trace.js'
 import { seqAt } from './archive.js'
+import { WAITS } from './queue.js'
 
 /** Entries in one statement; in all; ms in all. */
 const PIECE = 5000
@@ -17,7 +18,7 @@ const MOST_SESSIONS = 1000
 /** ms that the clocks of two nodes may differ. */
 const SKEW = 5000
 
-const WAITING = 'l.flags & 2 = 2 and l.seq > coalesce(q.watermark, 0) and not coalesce(q.ranges @> l.seq, false) as waiting'
+const WAITING = `${WAITS} as waiting`
 const COLUMNS = 'l.account, l.seq, l.mark, l.at, l.peer, l.flags, l.xml'
 
 const entryOf = ({ xml, ...row }: TraceEntry): TraceEntry => ({ ...row, xml: toOctets(xml) })
