@@ -39,6 +39,11 @@ agent.on('stream:management:resumed', ({ handled }) => {
 agent.on('disconnected', () => {
   up = false
 })
+// A write between the end of its socket and the event of it makes Node destroy the library's stream with an error, and it then
+// waits for an 'end' that does not come: it never connects again. Its user would reload the page; this does what he would.
+setInterval(() => {
+  if (up && agent.transport?.errored) agent.transport.disconnect(false)
+}, 500).unref()
 agent.on('message:failed', ({ body }) => tell({ doubtful: body }))
 agent.on('message:sent', ({ body }) => tell({ said: body }))
 agent.on('chat', ({ body }) => tell({ got: body }))

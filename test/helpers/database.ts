@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, r
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { AwayError } from '../../lib/base/errors.js'
 import { openDatabase } from '../../lib/store/db.js'
 import type { Database } from '../../lib/store/db.js'
 import { applySchema } from '../../lib/store/schema.js'
@@ -70,18 +71,63 @@ export const testUrl = async (t: Teardown): Promise<string> => {
   return url.toString()
 }
 
-/** A fresh database with the schema, closed and removed at the end of the test. */
-export const testDatabase = async (t: Teardown): Promise<Database> => {
-  const options = SERVER_URL === undefined ? { url: null, data: await testFolder(t) } : { url: await testUrl(t), data: '' }
+/** A database that was opened, and what has to be undone once it is closed. */
+interface Opened {
+  readonly db: Database
+  readonly shape: string
+  readonly undo: (() => void | Promise<void>)[]
+}
+
+const open = async (): Promise<Opened> => {
+  const undo: Opened['undo'] = []
+  const later: Teardown = { teardown: (work) => void undo.unshift(work) }
+  const options = SERVER_URL === undefined ? { url: null, data: await testFolder(later) } : { url: await testUrl(later), data: '' }
   const db = await openDatabase({ ...options, connections: 4 })
-  let closed = false
-  const close = db.close.bind(db)
-  const once: Database = { ...db, close: () => {
-    if (closed) return Promise.resolve()
-    closed = true
-    return close()
-  } }
-  t.teardown(() => once.close())
-  if (SERVER_URL !== undefined) await applySchema(once)
-  return once
+  if (SERVER_URL !== undefined) await applySchema(db)
+  return { db, undo, shape: await shapeOf(db) }
+}
+
+/** What a test may have made or taken away, counted. */
+const shapeOf = async (db: Database): Promise<string> => {
+  const counts = ['class', 'attribute where not attisdropped', 'trigger', 'proc', 'constraint', 'rewrite'].map((of) => `(select count(*) from pg_${of})`)
+  return JSON.stringify(await db.query(`select ${counts.join(' || \',\' || ')}, (select count(*) from schema_version)`))
+}
+
+/** False: a test has changed more than rows. */
+const empty = async ({ db, shape }: Opened): Promise<boolean> => {
+  const tables = await db.query<{ name: string }>("select tablename as name from pg_tables where schemaname = 'public' and tablename <> 'schema_version'")
+  await db.query(`truncate ${tables.map((table) => table.name).join(', ')}`)
+  return await shapeOf(db) === shape
+}
+
+/** To start the embedded database takes longer than most tests: the next test of this process gets the one that the last has left. */
+const spare: Opened[] = []
+/** ms that it waits for the next test; the process may end then. */
+const SPARED = 100
+
+const letGo = async (opened: Opened): Promise<void> => {
+  if (await empty(opened).catch(() => false)) {
+    spare.push(opened)
+    setTimeout(() => {
+      const i = spare.indexOf(opened)
+      if (i >= 0) void end(...spare.splice(i, 1) as [Opened])
+    }, SPARED)
+  } else await end(opened)
+}
+
+const end = async ({ db, undo }: Opened): Promise<void> => {
+  await db.close()
+  for (const work of undo) await work()
+}
+
+/** A fresh database with the schema, and nobody's any more at the end of the test. */
+export const testDatabase = async (t: Teardown): Promise<Database> => {
+  const opened = spare.pop() ?? await open()
+  const { db } = opened
+  let over: Promise<void> | null = null
+  const guarded = <A extends unknown[], R>(work: (...args: A) => Promise<R>) => (...args: A): Promise<R> =>
+    (over === null ? work(...args) : Promise.reject(new AwayError('the database of this test is closed')))
+  const mine: Database = { kind: db.kind, query: guarded(db.query) as Database['query'], transaction: guarded(db.transaction) as Database['transaction'], close: () => (over ??= letGo(opened)) }
+  t.teardown(() => mine.close())
+  return mine
 }
