@@ -60,6 +60,8 @@ export interface Feed {
   again(session: Session, entry: LogEntry | undefined, form: Form): void
   /** Give a session what came since it was detached. */
   follow(session: Session): Promise<void>
+  /** It was detached by a crash, which may have come while it was being given what waits. */
+  restored(session: Session): void
   /** Its client has acknowledged: it may be given more. */
   room(session: Session): void
   /** It has no connection any more. */
@@ -95,8 +97,10 @@ interface Reader {
 export const makeFeed = (parts: FeedParts): Feed => {
   const { store, sessions, jid, clock, page, window } = parts
   const reading = new Map<Session, Reader>()
-  /** Who was detached before it had been given all that waits. */
+  /** Who was detached before it had been given all that waits, or what waited in another session that has ended since. */
   const owed = new WeakSet<Session>()
+  /** Of whom a crash has swallowed whether it is owed anything. */
+  const restored = new WeakSet<Session>()
   const toBeAsked = new Set<PingProof>()
   const asked = new Set<PingProof>()
 
@@ -220,10 +224,11 @@ export const makeFeed = (parts: FeedParts): Feed => {
 
   // Reading
 
-  /** Some other session that is connected has it, and has yet to say so. */
+  /** Some other session that is connected has it, and has yet to say so. After a crash all are about to be connected. */
   const isUnderWay = (session: Session, seq: number): boolean => {
     for (const other of sessions.of(session.account).all) {
-      if (other === session ? other.receipts?.has(seq) === true : other.receipts?.has(seq, 'original') === true && (other.stream === null || other.stream.connected)) return true
+      if (other === session ? other.receipts?.has(seq) === true
+        : other.receipts?.has(seq, 'original') === true && (other.stream === null || other.stream.connected || restored.has(session))) return true
     }
     return false
   }
@@ -240,7 +245,8 @@ export const makeFeed = (parts: FeedParts): Feed => {
     // no entry goes twice to one session, not as a copy and as itself
     if (waits && session.copied?.has(entry.seq) === true) return null
     if (exact === session) return 'original'
-    if (exact === undefined && (session.wanted ?? -1) >= 0) {
+    // where its position is older than what the others were given, that is theirs
+    if (exact === undefined && (session.wanted ?? -1) >= 0 && !(restored.has(session) && isUnderWay(session, entry.seq))) {
       // nobody else has it, or is about to: not even who was more available when it came
       if (waits || (entry.waiting && !parts.isAcknowledged(session.account, entry.seq) && !isUnderWay(session, entry.seq))) return 'original'
       // it would be one of the most available, if it had caught up
@@ -331,6 +337,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (entries.length > 0) session.receipts?.ask()
       else if (!session.missed && !state.pull) {
         session.behind = false
+        restored.delete(session)
         stop(session, state)
         for (const live of state.live) live()
         undefer(session, Infinity)
@@ -427,6 +434,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
     },
     drain: (session, live) => start(session, true, live),
     follow: (session) => start(session, owed.delete(session), null),
+    restored: (session) => {
+      owed.add(session)
+      restored.add(session)
+    },
     room: (session) => {
       const state = reading.get(session)
       if (state?.wake === null || state === undefined) return
@@ -438,7 +449,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
       const { receipts } = session
       // also where it has yet to read what waits
       if (!session.behind && (receipts === null || receipts.octets === 0)) return
-      for (const other of sessions.of(session.account).best) if (other !== session && isHere(other)) void start(other, true, null)
+      for (const other of sessions.of(session.account).best) {
+        if (isHere(other)) void start(other, true, null)
+        else owed.add(other)
+      }
     },
     tick: () => {
       const now = clock.monotonic()

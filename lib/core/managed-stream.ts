@@ -302,7 +302,8 @@ export class ManagedStream implements Managed {
 
   has(seq: number, form?: Form): boolean {
     const as = this.outstanding.get(seq)
-    return (as !== undefined && (form === undefined || as === form)) || this.before?.has(seq, form) === true
+    return (as !== undefined && (form === undefined || as === form)) || this.before?.has(seq, form) === true ||
+      this.left?.unacked.some((ref) => ref.seq === seq && (form === undefined || ref.form === form)) === true
   }
 
   get octets(): number {

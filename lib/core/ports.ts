@@ -87,7 +87,8 @@ export interface Logging {
 
 /** What a group commit made of one message. null: the receiver is no account; nothing was written. */
 export type Logged = {
-  readonly received: LoggedEntry
+  /** null: it is not queued, and its account wants none of it in its archive. */
+  readonly received: LoggedEntry | null
   /** null: there is none. */
   readonly sent: LoggedEntry | null
 } | null

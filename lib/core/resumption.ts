@@ -387,6 +387,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         const since = state.detached === null ? 0 : clock.now() - state.detached
         detached.set(session, clock.monotonic() + Math.max(0, state.lasts * 1000 - Math.max(0, since)))
         sessions.changed(session.account)
+        feed.restored(session)
       }))
       // once all are there: they hear of each other's ends (promise 5)
       for (const session of over) void parts.sessionOver(session, false)

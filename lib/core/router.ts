@@ -312,7 +312,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       if (outcome instanceof StanzaError) parts.bug(outcome, stanza)
       else if (outcome !== null) {
         trace.committed(session, stanza, number, message, log.n, outcome)
-        feed.passed(to.bare, outcome.received)
+        if (outcome.received !== null) feed.passed(to.bare, outcome.received)
         if (outcome.sent !== null) feed.passed(from.bare, outcome.sent)
       }
       return
@@ -330,7 +330,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     trace.committed(session, stanza, number, message, log.n, outcome)
     let ending: Ending = 'stored'
     try {
-      if (feed.received(committed, outcome.received) > 0) ending = 'delivered'
+      if (outcome.received !== null && feed.received(committed, outcome.received) > 0) ending = 'delivered'
       if (outcome.sent !== null) feed.sent(committed, outcome.sent)
     } catch (error) {
       counters.bugs++

@@ -138,7 +138,7 @@ export const traceMessages = async (ring: Ring | null, store: TraceStore, { id, 
   const addCommit = (commit: Note, arrival: Note | null): void => {
     const { account: receiver, seq, sender, sentSeq, mark, at } = commit
     if (!concerns(receiver, sender)) return
-    add({ received: { account: receiver, seq }, sent: sentSeq === 0 ? null : { account: sender, seq: sentSeq }, mark, arrival, outcome: commit, at })
+    add({ received: seq === 0 ? null : { account: receiver, seq }, sent: sentSeq === 0 ? null : { account: sender, seq: sentSeq }, mark, arrival, outcome: commit, at })
   }
   const addEntry = async (entry: TraceEntry): Promise<void> => {
     const partner = await ask(() => store.partner(entry), null)

@@ -207,10 +207,10 @@ export const makeTracing = (size: number, clock: Clock): Ring => {
     },
     committed: (session, stanza, number, { receiver, sender }, batch, { received, sent }) => {
       if (size === 0) return
-      const i = slot(COMMITTED, session === null ? '' : session.jid.full, receiver, received.seq, number)
+      const i = slot(COMMITTED, session === null ? '' : session.jid.full, receiver, received === null ? 0 : received.seq, number)
       senders[i] = sender
       sentSeqs[i] = sent === null ? 0 : sent.seq
-      marks[i] = received.mark
+      marks[i] = (received ?? sent)?.mark ?? 0
       batches[i] = batch
       // where stanzas are counted, the number leads to the name
       if (number === 0) name(i, stanza.id)

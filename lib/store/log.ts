@@ -83,7 +83,7 @@ const outcomes = (messages: readonly Logging[], mark: number, rows: readonly Loc
   }
   return messages.map(({ receiver, sender, received, sent }, i) => {
     if (!accounts.has(receiver)) return null
-    const first = entry(receiver, received, 2 * i) as LoggedEntry
+    const first = entry(receiver, received, 2 * i)
     return { received: first, sent: entry(sender, sent, 2 * i + 1) }
   })
 }
@@ -116,8 +116,8 @@ const recovered = async (db: Db, { messages, mark }: Batch): Promise<readonly Lo
   }
   return messages.map(({ receiver, sender, sent, xml }) => {
     const text = toText(xml)
-    const received = next(receiver, sender, text)
-    return received === null ? null : { received, sent: sent === 0 ? null : next(sender, receiver, text) }
+    const entries = { received: next(receiver, sender, text), sent: sent === 0 ? null : next(sender, receiver, text) }
+    return entries.received === null && entries.sent === null ? null : entries
   })
 }
 

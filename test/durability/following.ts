@@ -131,6 +131,64 @@ t.test('D12: one session never got the first message while another acknowledged 
   t.same(life.store.messages.filter((m) => m.account === JULIET), [])
 })
 
+t.test('D12: a crash while a session is being given what waits: once it has resumed it gets the rest, and before what comes then', async (t) => {
+  const life = setUp()
+  const romeo = await life.login(ORCHARD)
+  for (let i = 1; i <= 7; i++) await romeo.send(chat(JULIET, `${i}`))
+  await life.quiet()
+  const juliet = await life.login(`${JULIET}/balcony`)
+  const pages = gate()
+  let pulls = 0
+  life.store.log.before = (what) => (what === 'pull' && ++pulls === 3 ? pages.held : undefined)
+  void juliet.send('<presence/>')
+  t.ok(await until(() => pulls === 3))
+  const given = bodies(juliet.got)
+  t.ok(given.length > 0 && given.length < 7, `${given.length} were given`)
+  await life.quiet()
+  const next = await life.crash()
+  const back = await next.login(ORCHARD)
+  await back.send(chat(`${JULIET}/balcony`, '8'))
+  await next.quiet()
+  const again = await resumed(next, juliet)
+  t.ok(await until(() => bodies(again.got).includes('8')))
+  t.same([...given, ...bodies(again.got)], ['1', '2', '3', '4', '5', '6', '7', '8'])
+})
+
+t.test('D12: after a crash nobody is given what another session of the account has, and is about to come back with', async (t) => {
+  const life = setUp()
+  const [romeo, balcony] = await withBoth(life)
+  const phone = await life.login(`${JULIET}/phone`)
+  await phone.send('<presence/>')
+  await balcony.send('<presence><priority>1</priority></presence>')
+  await romeo.send(chat(JULIET, 'to the balcony'))
+  await life.quiet()
+  const next = await life.crash()
+  const again = await resumed(next, phone)
+  await next.quiet()
+  await turn(50)
+  t.same(bodies(again.got), [])
+  const other = await resumed(next, balcony)
+  t.same([...bodies(balcony.got), ...bodies(other.got)], ['to the balcony'])
+})
+
+t.test('D12: what a session has not acknowledged when it ends while its sibling is detached, the sibling gets when it is back', async (t) => {
+  for (const crashes of [false, true]) {
+    const life = setUp()
+    const [romeo, balcony] = await withBoth(life)
+    const phone = await life.login(`${JULIET}/phone`, null)
+    await phone.send('<presence/>')
+    await romeo.send(chat(`${JULIET}/phone`, 'to the phone'))
+    await life.quiet()
+    balcony.lose()
+    t.same([bodies(balcony.got), bodies(phone.got)], [[], ['to the phone']])
+    phone.lose()
+    const next = crashes ? await life.crash() : life
+    const again = await resumed(next, balcony)
+    t.ok(await until(() => bodies(again.got).length > 0), `${crashes}`)
+    t.same(bodies(again.got), ['to the phone'])
+  }
+})
+
 t.test('D12: no entry goes twice to one session: who had the copy is not given the message when its sibling ends', async (t) => {
   const life = setUp()
   const [romeo, balcony] = await withBoth(life)

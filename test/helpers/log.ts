@@ -1,5 +1,5 @@
 // Entries of the message log for tests of what reads it: written by a node of their own, at the time that the test says.
-import type { Db, Logged, Logging } from '../../lib/core/ports.js'
+import type { Db, Logged, LoggedEntry, Logging } from '../../lib/core/ports.js'
 import { ARCHIVED, QUEUED, SENT } from '../../lib/core/ports.js'
 import { toOctets } from '../../lib/base/octets.js'
 import { idOf } from '../../lib/core/log-id.js'
@@ -41,7 +41,7 @@ export const logWriter = async (db: Db): Promise<Writer> => {
     },
     sayMany: async (from, to, count, at = 1_600_000_000_000) => {
       const ids: string[] = []
-      for (let i = 0; i < count; i++) ids.push(idOf(((await commit([logging(from, to, `<body>${i + 1}</body>`)], at + i))[0] as Exclude<Logged, null>).received))
+      for (let i = 0; i < count; i++) ids.push(idOf(((await commit([logging(from, to, `<body>${i + 1}</body>`)], at + i))[0] as Exclude<Logged, null>).received as LoggedEntry))
       return ids
     },
   }

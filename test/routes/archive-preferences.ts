@@ -44,6 +44,26 @@ t.test('they decide on what is archived', async (t) => {
   t.same(romeo.elements.filter((e) => e.name === 'message').map((m) => m.getChild('result')?.getChild('forwarded')?.getChild('message')?.getChildText('body')), ['yes'])
 })
 
+t.test('mode routed: they decide too, for who is there, and nothing else stands still', async (t) => {
+  const server = await testServer(t, { durability: { '*': 'routed' } })
+  const [romeo, juliet] = [await server.login('romeo'), await server.login('juliet')]
+  await juliet.presence()
+  await juliet.iq('set', prefs('never'))
+  const archive = async (client: RawClient): Promise<number> => {
+    const before = client.elements.length
+    await client.iq('set', `<query xmlns='${MAM}'/>`)
+    return client.elements.slice(before).filter((e) => e.getChild('result', MAM) !== undefined).length
+  }
+  for (const body of ['one', 'two']) {
+    romeo.send(`<message to='juliet@localhost' type='chat'><body>${body}</body></message>`)
+    await juliet.next((e) => e.getChildText('body') === body)
+  }
+  t.equal((await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>', 'localhost')).attrs['type'], 'result')
+  for (let i = 0; i < 100 && await archive(romeo) < 2; i++) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.same([await archive(romeo), await archive(juliet)], [2, 0])
+  t.same(server.logged.filter((l) => l.level >= 50), [], 'and nothing is a bug')
+})
+
 t.test('what is wrong, too much, or cannot be granted is refused, and changes nothing', async (t) => {
   const server = await shared
   await startOver(server)

@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Element } from 'ltx'
 import { logId, idOf } from '../../lib/core/log-id.js'
 import { ARCHIVED, QUEUED, SENT } from '../../lib/core/ports.js'
+import type { LoggedEntry } from '../../lib/core/ports.js'
 import type { RawClient } from '../helpers/client.js'
 import { logWriter } from '../helpers/log.js'
 import type { Writer } from '../helpers/log.js'
@@ -90,7 +91,7 @@ t.test('a result is the message as it was, with its time and its id, from the ac
   t.match(message?.attrs, { from: R, to: `${R}/orchard` })
   const result = message?.getChild('result', MAM)
   t.equal(result?.attrs['queryid'], "q'&1")
-  t.same(ids, [idOf(made.received)])
+  t.same(ids, [idOf(made.received as LoggedEntry)])
   const forwarded = result?.getChild('forwarded', 'urn:xmpp:forward:0')
   t.equal(forwarded?.getChild('delay', 'urn:xmpp:delay')?.attrs['stamp'], '2026-01-02T03:04:05.678Z')
   const original = forwarded?.getChild('message', 'jabber:client')

@@ -3,6 +3,7 @@ import t from 'tap'
 import { addAccounts } from '../../lib/store/accounts.js'
 import { logId } from '../../lib/core/log-id.js'
 import type { LogId } from '../../lib/core/log-id.js'
+import type { LoggedEntry } from '../../lib/core/ports.js'
 import { traceStore } from '../../lib/store/trace.js'
 import { testDatabase } from '../helpers/database.js'
 import { logWriter } from '../helpers/log.js'
@@ -12,7 +13,8 @@ const accounts = ['a@localhost', 'b@localhost', 'c@localhost']
 await addAccounts(db, accounts.map((account) => ({ account, credentials: [] })))
 const writer = await logWriter(db)
 const store = traceStore(db)
-const { received, sent } = await writer.say('a@localhost', 'c@localhost', 'x', { id: 'needle' })
+const needle = await writer.say('a@localhost', 'c@localhost', 'x', { id: 'needle' })
+const [received, sent] = [needle.received as LoggedEntry, needle.sent]
 // three pieces of others, around it
 await db.query(`
   insert into log (account, seq, mark, at, peer, flags, xml)
