@@ -3,10 +3,10 @@ import t from 'tap'
 import { bystander, flood } from '../helpers/fairness.js'
 import { testServer } from '../helpers/server.js'
 
-t.test('fairness: while one client changes its presence 10,000 times a bystander\'s ping takes less than a second', async (t) => {
+t.test('fairness: while one client changes its presence 3,000 times a bystander\'s ping takes less than a second', async (t) => {
   const server = await testServer(t)
   const romeo = await server.login('romeo')
-  const work = flood(romeo, (i) => `<presence><priority>${i % 2}</priority><status>${i}</status></presence>`, 10_000, '<iq type=\'get\' id=\'last\'><ping xmlns=\'urn:xmpp:ping\'/></iq>')
+  const work = flood(romeo, (i) => `<presence><priority>${i % 2}</priority><status>${i}</status></presence>`, 3000, '<iq type=\'get\' id=\'last\'><ping xmlns=\'urn:xmpp:ping\'/></iq>')
   const { worst, pings } = await bystander(server, work)
   t.ok(pings > 3, `${pings} pings`)
   t.ok(worst < 1000, `the longest took ${worst.toFixed(0)} ms`)
