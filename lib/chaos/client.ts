@@ -12,7 +12,7 @@ import { requests } from './requests.js'
 import type { Client, Self, World } from './self.js'
 import { attributeOf, CARBONS, statusOf } from './speech.js'
 import { dial } from './wire.js'
-import type { WireEvents } from './wire.js'
+import type { Login, WireEvents } from './wire.js'
 
 const BACKOFF = { least: 50, most: 2000 }
 const LEAVING = 5000
@@ -26,7 +26,7 @@ export const makeClient = (profile: Profile, world: World, random: Random, drain
   /** Messages of the session before, to be sent again in the next one. */
   let again: Sent[] = []
   const at = profile.bare.indexOf('@')
-  const login = { local: profile.bare.slice(0, at), domain: profile.bare.slice(at + 1), password: profile.password }
+  const login: Login = { local: profile.bare.slice(0, at), domain: profile.bare.slice(at + 1), password: profile.password }
 
   const self: Self = {
     profile, world, random, phase: 'away', wire: null, life: null, sm: management(), managed: false, counting: false, requests: requests(),
@@ -87,7 +87,8 @@ export const makeClient = (profile: Profile, world: World, random: Random, drain
       if (/handled-count-too-high|undefined-condition/.test(reason)) ledger.incident('stream error', profile.index, now(), reason)
       if (self.phase === 'leaving') return gone()
       if (reason.includes('not-authorized')) ledger.incident('log-in refused', profile.index, now(), reason)
-      if (self.phase !== 'joining' || !reason.startsWith('ECONN')) self.note(`down: ${reason}`)
+      // nobody listens yet, as is to be expected after a kill; everything else is worth knowing
+      if (self.phase !== 'joining' || reason !== 'ECONNREFUSED') self.note(`down: ${reason}`)
       const wait = Math.min(BACKOFF.most, BACKOFF.least * 2 ** attempts++)
       away(wait * random.between(0.5, 1.5))
     },

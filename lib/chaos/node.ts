@@ -10,6 +10,8 @@ import type { Where } from './wire.js'
 
 export interface Node {
   readonly where: Where
+  /** Of the process, where it runs and is ours: for measuring. */
+  readonly pid: number | undefined
   readonly canKill: boolean
   readonly canFreeze: boolean
   /** Ends when it takes connections; a start that fails (its database may be away) is tried again. */
@@ -68,6 +70,7 @@ export const ownNode = ({ command, env, folder, log, port }: OwnNode): Node => {
   }
   return {
     where, canKill: true, canFreeze: true,
+    get pid() { return child?.pid },
     start: async () => {
       for (const until = Date.now() + PATIENCE; Date.now() < until; await sleep(200)) {
         const started = launch()
@@ -104,7 +107,7 @@ export const ownNode = ({ command, env, folder, log, port }: OwnNode): Node => {
 
 /** Another server, with shell commands that kill and start it; without them its process is left alone. */
 export const foreignNode = (where: Where, kill: string | null, start: string | null): Node => ({
-  where, canKill: kill !== null && start !== null, canFreeze: false,
+  where, pid: undefined, canKill: kill !== null && start !== null, canFreeze: false,
   start: async () => {
     if (start !== null && !(await takesConnections(where))) await shell(start)
     const until = Date.now() + PATIENCE

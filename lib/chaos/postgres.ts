@@ -10,6 +10,8 @@ import { UsageError } from '../base/errors.js'
 
 export interface Postgres {
   readonly url: string
+  /** Of the postmaster, while it runs: for measuring. */
+  readonly pid: number | undefined
   /** Ended as by `pg_ctl stop`: immediate without a checkpoint, as in a crash; fast in order. */
   stop(mode: 'immediate' | 'fast'): Promise<void>
   start(): Promise<void>
@@ -40,6 +42,7 @@ export const makePostgres = async (folder: string, port: number, env: Readonly<R
 
   const postgres: Postgres = {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    get pid() { return child?.pid },
     start: async () => {
       const started = spawn(join(programs, 'postgres'), [
         '-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=60',

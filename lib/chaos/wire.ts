@@ -1,21 +1,27 @@
-// One connection of a client: a socket, the stream's opening, log-in by SASL PLAIN (RFC 4616; only ever on loopback), and
-// then elements as they come. It scans with the server's own framer, which builds no tree.
+// One connection of a client: a socket, the stream's opening, log-in by SASL PLAIN (RFC 4616; only ever on loopback) or by
+// SCRAM, and then elements as they come. It scans with the server's own framer, which builds no tree.
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import { NS } from '../base/namespaces.js'
 import { toOctets } from '../base/octets.js'
 import type { Frame } from '../base/stanza.js'
 import { Framer } from '../wire/framer.js'
 import { attribute } from '../wire/writer.js'
+import { scram } from './scram.js'
+import type { Scram, Secret } from './scram.js'
 
 export interface Where {
   readonly host: string
   readonly port: number
+  /** TLS from the first byte (XEP-0368), trusting what is in here; else none. */
+  readonly tls?: SecureContext
+  /** Log in by SCRAM-SHA-256, as clients of people do; else by PLAIN. */
+  readonly scram?: boolean
 }
 
-export interface Login {
-  readonly local: string
+export interface Login extends Secret {
   readonly domain: string
-  readonly password: string
 }
 
 export interface WireEvents {
@@ -49,10 +55,12 @@ const LIMITS = { bytes: 16 * 1024 * 1024, depth: 256, attributes: 256, children:
 /** ms from connecting to being logged in. */
 const PATIENCE = 20_000
 
-export const dial = ({ host, port }: Where, login: Login, events: WireEvents): Wire => {
+export const dial = ({ host, port, tls, scram: byScram = false }: Where, login: Login, events: WireEvents): Wire => {
   let state: 'strange' | 'known' | 'ready' = 'strange'
   let over = false
-  const socket = connect({ host, port, noDelay: true })
+  let proof: Scram | null = null
+  const socket = tls === undefined ? connect({ host, port, noDelay: true })
+    : connectTls({ host, port, servername: login.domain, secureContext: tls }).setNoDelay(true)
   const deadline = setTimeout(() => end('no log-in in time'), PATIENCE)
 
   /** Nothing more is heard of this connection. */
@@ -81,6 +89,9 @@ export const dial = ({ host, port }: Where, login: Login, events: WireEvents): W
     write(`<?xml version='1.0'?><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.stream}' to='${toOctets(login.domain)}' version='1.0'>`)
   }
 
+  const say = (name: 'auth' | 'response', attributes: string, text: string): void =>
+    write(`<${name} xmlns='${NS.sasl}'${attributes}>${Buffer.from(text).toString('base64')}</${name}>`)
+
   const framer = new Framer({
     header: () => {},
     element: (frame) => {
@@ -95,21 +106,26 @@ export const dial = ({ host, port }: Where, login: Login, events: WireEvents): W
     if (state === 'ready') return events.element(frame)
     if (frame.ns === NS.stream && frame.name === 'features') {
       if (state === 'strange') {
-        const secret = Buffer.from(`\0${login.local}\0${login.password}`).toString('base64')
-        return write(`<auth xmlns='${NS.sasl}'${attribute('mechanism', 'PLAIN')}>${secret}</auth>`)
+        proof = byScram ? scram(login) : null
+        return say('auth', attribute('mechanism', byScram ? 'SCRAM-SHA-256' : 'PLAIN'), proof?.first ?? `\0${login.local}\0${login.password}`)
       }
       state = 'ready'
       clearTimeout(deadline)
       return events.ready(frame.xml)
     }
     if (frame.ns !== NS.sasl) return
+    if (frame.name === 'challenge') {
+      const answer = proof?.final(saidIn(frame))
+      return typeof answer === 'string' ? say('response', '', answer) : end('log-in refused: a challenge without sense')
+    }
     if (frame.name !== 'success') return end(`log-in refused: ${frame.children[0]?.name ?? frame.name}`)
+    if (proof !== null && !proof.proves(saidIn(frame))) return end('log-in refused: the server does not know the password')
     state = 'known'
     framer.restart() // RFC 6120 §6.4.6
     header()
   }
 
-  socket.on('connect', header)
+  socket.on(tls === undefined ? 'connect' : 'secureConnect', header)
   socket.on('data', (data) => {
     if (over) return
     try {
@@ -149,3 +165,6 @@ export const dial = ({ host, port }: Where, login: Login, events: WireEvents): W
     close: () => write('</stream:stream>'),
   }
 }
+
+/** The base64 of SASL, decoded. */
+const saidIn = ({ xml }: Frame): string => Buffer.from(/>([^<]*)</.exec(xml)?.[1] ?? '', 'base64').toString()

@@ -221,10 +221,10 @@ const prepareForeign = async (
   return { node, credentials }
 }
 
-const invented = (clients: number, domain: string): Credentials[] =>
+export const invented = (clients: number, domain: string): Credentials[] =>
   Array.from({ length: accountsFor(clients) }, (_, i) => ({ jid: `chaos${i}@${domain}`, password: randomBytes(9).toString('hex') }))
 
-const csv = (credentials: readonly Credentials[]): string => credentials.map(({ jid, password }) => `${jid},${password}\n`).join('')
+export const csv = (credentials: readonly Credentials[]): string => credentials.map(({ jid, password }) => `${jid},${password}\n`).join('')
 
 const readAccounts = (file: string): Credentials[] => {
   let text = ''
@@ -240,7 +240,7 @@ const readAccounts = (file: string): Credentials[] => {
 }
 
 /** Run a program to its end; what it said is told where it fails. */
-const output = ([program = '', ...args]: readonly string[], env: Readonly<Record<string, string | undefined>>, cwd: string, input = ''): Promise<void> => new Promise((done, failed) => {
+export const output = ([program = '', ...args]: readonly string[], env: Readonly<Record<string, string | undefined>>, cwd: string, input = ''): Promise<void> => new Promise((done, failed) => {
   const child = spawn(program, args, { env: { ...env }, cwd, stdio: 'pipe' })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (said = (said + part.toString()).slice(-4000)))
