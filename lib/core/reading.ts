@@ -98,8 +98,9 @@ export const makeReading = (parts: ReadingParts): Reading => {
     // no entry goes twice to one session, not as a copy and as itself
     if (waits && session.copied?.has(entry.seq) === true) return null
     if (exact === session) return 'original'
-    // where its position is older than what the others were given, that is theirs
-    if (exact === undefined && (session.wanted ?? -1) >= 0 && !(restored.has(session) && isUnderWay(session, entry.seq))) {
+    // after a crash a position may be older than what others were given; that stays theirs
+    const theirs = exact === undefined && restored.has(session) && isUnderWay(session, entry.seq)
+    if (exact === undefined && !theirs && (session.wanted ?? -1) >= 0) {
       // nobody else has it, or is about to: not even who was more available when it came
       if (waits || (entry.waiting && !parts.isAcknowledged(session.account, entry.seq) && !isUnderWay(session, entry.seq))) return 'original'
       // it would be one of the most available, if it had caught up
@@ -107,7 +108,7 @@ export const makeReading = (parts: ReadingParts): Reading => {
       if (best.every((other) => other === session || other.away || (other.priority as number) <= (session.wanted as number))) return 'original'
     }
     // a copy is of what another session gets
-    if (exact === undefined && !sessions.of(session.account).best.some((other) => other !== session)) return null
+    if (exact === undefined && !theirs && !sessions.of(session.account).best.some((other) => other !== session)) return null
     return !waits && from.full !== session.jid.full && isCopied(session, frame, from, 'received') ? 'received' : null
   }
 

@@ -298,6 +298,8 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   const put = (routed: Routed): Verdict | Promise<Verdict> => {
+    // its session has ended while this waited for the database: its client was told of nothing, and may have sent it again by now (D14)
+    if (routed.session?.open === false) return ignored('XEP-0198 §4')
     if (routed.session === null || !routed.logged) {
       return new Promise((resolve) => append(routed, resolve))
     }

@@ -171,6 +171,27 @@ t.test('D12: after a crash nobody is given what another session of the account h
   t.same([...bodies(balcony.got), ...bodies(other.got)], ['to the balcony'])
 })
 
+t.test('D12: after a crash who comes back later gets a copy of what went to who was back before', async (t) => {
+  const life = setUp()
+  const [, balcony] = await withBoth(life)
+  await balcony.send("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+  await balcony.send('<presence><priority>1</priority></presence>')
+  balcony.ask()
+  const phone = await life.login(`${JULIET}/phone`)
+  await phone.send('<presence/>')
+  await life.quiet()
+  const next = await life.crash()
+  const romeo = await next.login(ORCHARD)
+  const first = await resumed(next, phone)
+  await turn()
+  await romeo.send(chat(JULIET, 'who is there?'))
+  await next.quiet()
+  t.same(bodies(first.got), ['who is there?'])
+  const second = await resumed(next, balcony)
+  t.ok(await until(() => bodies(second.got).length > 0))
+  t.match(second.got.find((g) => g.includes('who is there?')), /<received xmlns='urn:xmpp:carbons:2'>/)
+})
+
 t.test('D12: what a session has not acknowledged when it ends while its sibling is detached, the sibling gets when it is back', async (t) => {
   for (const crashes of [false, true]) {
     const life = setUp()

@@ -1,7 +1,7 @@
 // A client that does not know what became of a message sends it again in its next session (durability.md D14). It is taken once
 // where that can be known, and never taken for another: several clients number their messages from 1, or send no ids.
 import t from 'tap'
-import { bodies, chat, firstLife, turn } from '../helpers/life.js'
+import { bodies, chat, firstLife, gate, turn } from '../helpers/life.js'
 import type { Life, LifeClient } from '../helpers/life.js'
 
 const [ROMEO, JULIET, NURSE] = ['romeo@localhost', 'juliet@localhost', 'nurse@localhost']
@@ -64,6 +64,25 @@ t.test('D14: the first copy may be waiting for its commit still', async (t) => {
   await turn(50)
   open()
   await turn()
+  await life.quiet()
+  t.same(entries(life), ['hi'])
+})
+
+t.test('D14: the first copy may be waiting for the database, when its session ends', async (t) => {
+  const life = setUp()
+  const first = await life.login(ORCHARD, null)
+  first.lose()
+  await turn()
+  const second = await life.login(ORCHARD)
+  const { held, open } = gate()
+  life.store.log.before = (what) => (what === 'recent' ? held : undefined)
+  void second.send(withId(LONG, 'hi'))
+  await turn()
+  const third = await life.login(ORCHARD)
+  void third.send(withId(LONG, 'hi'))
+  await turn()
+  open()
+  await turn(50)
   await life.quiet()
   t.same(entries(life), ['hi'])
 })

@@ -78,7 +78,10 @@ export const memoryLog = (accounts: { has(account: string): boolean }): MemoryLo
       await store.before('entries')
       return of(account).filter((e) => seqs.includes(e.seq))
     },
-    recent: async (account, peer, limit) => of(account).filter((e) => e.peer === peer).slice(-limit).toReversed(),
+    recent: async (account, peer, limit) => {
+      await store.before('recent')
+      return of(account).filter((e) => e.peer === peer).slice(-limit).toReversed()
+    },
     lasts: async (accounts) => new Map(accounts.map((account) => [account, of(account).length])),
     acknowledge: async (acks) => {
       await store.before('acknowledge')
