@@ -34,7 +34,9 @@ const query = async ({ payload, session }: Request, server: Services): Promise<E
   const max = Math.min(request.page.max ?? settings.archivePage, settings.archivePageMax)
   if (max === 0) return counted(request, whole, server)
   if (request.words !== null) await indexed(session, server)
-  const { found, complete } = await findPage(archiveSource(db), request, paged, max, jid)
+  const walked = await findPage(archiveSource(db), request, paged, max, jid)
+  const found = session.stream?.resumable === true ? fitting(walked.found, settings.writeBufferBytes >> 2) : walked.found
+  const complete = walked.complete && found.length === walked.found.length
   const page = request.page.before === null ? found : found.toReversed()
   await send(session, request.flip ? page.toReversed() : page, request.queryId, server)
   const [first, last] = [page[0], page.at(-1)]
@@ -105,7 +107,17 @@ const counted = async (request: ArchiveRequest, whole: ArchiveQuery, { db }: Ser
   return fin(count === 0, { ends: null, count: count === null || count > MOST_COUNTED ? null : count, index: null, max: null })
 }
 
-/** In pieces, each written when the client has taken those before it: neither memory nor its write buffer overflows. */
+/** §4.3.1: a page may be shorter than was asked for. What a stream keeps until it is acknowledged is bounded, and no <a/> is read meanwhile. */
+const fitting = (found: readonly Found[], most: number): readonly Found[] => {
+  let bytes = 0
+  const end = found.findIndex((entry, i) => (bytes += entry.bytes) > most && i > 0)
+  return end < 0 ? found : found.slice(0, end)
+}
+
+/**
+ * In pieces, each written when the client has taken those before it. A connection that breaks meanwhile gets the rest when it is
+ * resumed; where not all of it can be had then, the client must not take the page for whole.
+ */
 const send = async (session: Session, page: readonly Found[], queryId: string, server: Services): Promise<void> => {
   const { db, settings } = server
   for (const piece of pieces(page, settings.writeBufferBytes >> 3)) {
@@ -114,9 +126,9 @@ const send = async (session: Session, page: readonly Found[], queryId: string, s
       const entry = entries.get(seq)
       // deleted in between by retention
       if (entry === undefined) continue
-      if (!session.outlet.write(archivedCopy(session, queryId, entry, server), false)) return
+      if (!session.outlet.write(archivedCopy(session, queryId, entry, server), false)) throw new StanzaError('resource-constraint', 'the connection broke; ask for this page again', { type: 'wait' })
     }
-    if (!await session.outlet.flushed()) return
+    await session.outlet.flushed()
   }
 }
 

@@ -11,6 +11,9 @@ export interface Child {
 
 export type Kind = 'message' | 'presence' | 'iq'
 
+/** Octets of a stanza's id; ids are remembered where answers, refusals and resends have to be known by them. */
+export const LONGEST_ID = 1024
+
 /** One top-level element of a stream. `kind` is '' for what is not a stanza (`<auth/>`, `<starttls/>`, `<r/>` …). */
 export interface Frame {
   readonly kind: Kind | ''

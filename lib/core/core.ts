@@ -132,7 +132,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const acks = makeAcknowledgements(stores.log, log.changed, report)
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
-    isAcknowledged: acks.has, during: acks.during,
+    isAcknowledged: acks.has, during: acks.during, retell: (session) => presence.retell(session),
     acknowledged: (session, given) => acknowledged(session, given),
   })
   const acknowledged = (session: Session, given: readonly Given[]): void => {

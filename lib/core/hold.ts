@@ -62,9 +62,9 @@ export const makeHold = (outlet: Pick<Outlet, 'write'>, limits: HoldLimits): Hol
 
   return {
     release,
-    take: (octets, declared) => {
+    take: (octets, declared, ofLog) => {
       if (releasing || !isStanza(octets)) return false
-      const slot = slotOf(octets)
+      const slot = ofLog ? null : slotOf(octets)
       if (slot !== null) {
         forget(slot.key)
         if (slot.ends !== null) forget(slot.ends)

@@ -4,6 +4,7 @@
 // In a stream that can be resumed each message of the log has a record in the journal before it goes out (durability.md D7),
 // so that after a crash the client's h tells which ones it has; and no h is said that the journal does not know, so that it
 // never falls. Messages wait here for that; what comes behind them waits too, for the client counts everything.
+import { LONGEST_ID } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
 import { record } from './journal.js'
 import type { Reference, StreamState } from './journal.js'
@@ -175,6 +176,7 @@ export class ManagedStream implements Managed {
 
   /** A request of the client's (D15). False: too many are open. */
   asks(id: string, to: string): boolean {
+    if (id.length > LONGEST_ID) return true // it is going to be refused
     if (this.requests.length >= MOST_REQUESTS) return false
     this.requests.push({ id, to, answer: 0, refusal: '' })
     this.requestsChanged = true
@@ -182,7 +184,7 @@ export class ManagedStream implements Managed {
   }
 
   refuses(id: string, to: string, condition: string): void {
-    if (!this.resumable || this.requests.length >= MOST_REQUESTS) return
+    if (!this.resumable || this.requests.length >= MOST_REQUESTS || id.length > LONGEST_ID) return
     this.requests.push({ id, to, answer: 0, refusal: condition })
     this.requestsChanged = this.refused = true
     this.host.touch(this)
@@ -264,7 +266,9 @@ export class ManagedStream implements Managed {
     this.sent++
     if (this.requests.length > 0 && given === null && (octets.startsWith('<iq') || octets.startsWith('<message'))) this.answers(octets)
     // what cannot be resumed need not be kept, but for its number, and what must be answered in its place
-    this.unacked.push(this.resumable || isRequest(octets) ? out : given === null ? NOTHING : { octets: '', declared, given, size })
+    const isKept = this.resumable || isRequest(octets)
+    if (isKept && !this.resumable) this.bytes += size
+    this.unacked.push(isKept ? out : given === null ? NOTHING : { octets: '', declared, given, size })
     if (this.unacked.length === 1) this.since = this.host.now()
     this.wire?.put(octets, declared)
     if (given !== null) this.host.trace.given(this.session, given, this.sent)
@@ -336,7 +340,7 @@ export class ManagedStream implements Managed {
     this.since = this.host.now()
     const given: Given[] = []
     for (const out of gone) {
-      if (this.resumable) this.bytes -= out.size
+      if (out.octets !== '') this.bytes -= out.size
       if (out.given !== null) this.over(out, given)
     }
     if (this.requests.some((r) => r.answer !== 0 && r.answer <= this.acked)) {

@@ -8,7 +8,7 @@ import { inForm, isCopied, withDelay, withStanzaId } from './entry.js'
 import type { Form, Given } from './given.js'
 import type { LogEntry, LogStore } from './ports.js'
 import { ARCHIVED, SENT } from './ports.js'
-import type { Session, Sessions } from './sessions.js'
+import type { Deferral, Session, Sessions } from './sessions.js'
 
 export interface ReadingParts {
   readonly store: LogStore
@@ -23,6 +23,8 @@ export interface ReadingParts {
   readonly page: number
   /** Octets unacknowledged above which a session is given no more. */
   readonly window: number
+  /** Presence was left out while it waited: tell it anew. */
+  retell(session: Session): void
   /** False: its connection takes nothing any more. */
   give(session: Session, octets: string, declared: boolean, given: Given): boolean
 }
@@ -194,7 +196,10 @@ export const makeReading = (parts: ReadingParts): Reading => {
         restored.delete(session)
         stop(session, state)
         for (const live of state.live) live()
+        const isLossy = session.deferred?.lossy === true
+        if (isLossy) (session.deferred as Deferral).lossy = false
         undefer(session, Infinity)
+        if (isLossy) parts.retell(session)
         return null
       }
     }

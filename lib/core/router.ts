@@ -5,7 +5,7 @@
 // Promises appear only where something must be waited for; a message between two sessions of this node makes none.
 import { AwayError, StanzaError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
-import { stamp } from '../base/stanza.js'
+import { LONGEST_ID, stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
 import { errorOf, resultOf } from '../wire/replies.js'
 import { treeOf } from '../wire/tree.js'
@@ -439,6 +439,8 @@ const isRule = (action: Action): action is Rule => action.includes('§')
 
 /** What is wrong with the stanza itself, whoever it is for. */
 const malformation = (stanza: Stanza): StanzaError | null => {
+  // ids are remembered, some of them by the thousand, and go with others' into the journal
+  if (stanza.id.length > LONGEST_ID) return new StanzaError('policy-violation', `an id has at most ${LONGEST_ID} octets`)
   if (stanza.kind === 'iq') {
     // RFC 6120 §8.1.3 and §8.2.3
     if (stanza.id === '') return new StanzaError('bad-request', 'an <iq/> needs an id')

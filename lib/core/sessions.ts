@@ -43,8 +43,8 @@ export interface Deferral extends Outlet {
 
 /** Keeps back what need not wake an inactive client (XEP-0352). */
 export interface Hold {
-  /** True: kept; it is written later, or never where something newer has replaced it. */
-  take(octets: string, declared: boolean): boolean
+  /** True: kept; it is written later, or never where something newer has replaced it. @param ofLog it is an entry of the log, and not to be replaced */
+  take(octets: string, declared: boolean, ofLog: boolean): boolean
 }
 
 /** A presence for many: stamped with its sender, and cut where each receiver's ` to='…'` goes in. Octets. */

@@ -164,7 +164,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
   write(octets: string, declared: boolean, given: Given | null = null): boolean {
     if (this.isOver) return given === null && this.leftBehind(octets, declared)
     const hold = this.session?.hold
-    if (hold !== null && hold !== undefined && hold.take(octets, declared)) return true
+    if (hold !== null && hold !== undefined && hold.take(octets, declared, given !== null)) return true
     return this.offer(octets, declared, given)
   }
 
@@ -176,10 +176,10 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
 
   private offer(octets: string, declared: boolean, given: Given | null): boolean {
     const stream = this.session?.stream ?? null
-    if (this.link.buffered() + octets.length + (stream?.bytes ?? 0) > this.brim) {
-      if (this.keptBack(octets, declared)) return true
-      if (!this.hasRoom(octets)) return false
-    }
+    // what was sent and not acknowledged does not make a slow reader: nothing would be waited for
+    const waiting = this.link.buffered() + octets.length
+    if (waiting > this.brim && this.keptBack(octets, declared, given !== null)) return true
+    if (waiting + (stream?.bytes ?? 0) > this.host.settings.writeBufferBytes && !this.hasRoom(octets)) return false
     if (stream !== null) return stream.write(octets, declared, given)
     this.put(octets, declared)
     return true
@@ -205,17 +205,20 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
   async handOver(): Promise<void> {
     const { session } = this
     this.close(new StreamError('conflict', 'resumed on another connection'))
+    // what is being handled may wait for its reader, who has gone
+    const impatient = setTimeout(() => this.link.destroy(), LAST_WORDS).unref()
     while (this.held) {
       await new Promise<void>((resolve) => {
         this.released = resolve
       })
     }
+    clearTimeout(impatient)
     if (session !== null) await settled(session, 0)
     this.drop()
   }
 
   /** Of presence only the last counts: until a slow reader has read, it waits here; everything else goes out behind it. */
-  private keptBack(octets: string, declared: boolean): boolean {
+  private keptBack(octets: string, declared: boolean, ofLog: boolean): boolean {
     if (this.session === null) return false
     if (this.slow === null) {
       const { inactiveHoldStanzas, inactiveHoldBytes, writeBufferBytes } = this.host.settings
@@ -223,7 +226,7 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
       this.brim = -1
       void this.link.flushed().then(() => this.caughtUp())
     }
-    return this.slow.take(octets, declared)
+    return this.slow.take(octets, declared, ofLog)
   }
 
   private caughtUp(): void {
@@ -459,6 +462,8 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
 
 /** ms that a peer has to close its side after we said goodbye. */
 const CLOSING = 5000
+/** ms that a connection whose stream was resumed on another has to take what is being written to it. */
+const LAST_WORDS = 100
 /** Messages of one client that wait for a commit. */
 const MOST_UNCOMMITTED = 256
 const REQUEST = `<r xmlns='${NS.sm}'/>`

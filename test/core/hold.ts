@@ -11,7 +11,7 @@ const inactive = (limits: HoldLimits = LIMITS) => {
   const state = { takes: true }
   const outlet = {
     write: (octets: string, declared: boolean): boolean => {
-      if (hold.take(octets, declared)) return true
+      if (hold.take(octets, declared, false)) return true
       if (state.takes) got.push(octets)
       return state.takes
     },
@@ -35,6 +35,13 @@ t.test('of presence the last of each full JID is kept, of chat states the last o
   t.same(got, [here('a@x/2', '2'), here('a@x/1', '3'), state('a@x/1', 'paused')])
   hold.release()
   t.equal(got.length, 3, 'once')
+})
+
+t.test('an entry of the log goes out at once, whatever is in it: it counts, and nothing replaces it', async (t) => {
+  const { got, hold, write } = inactive()
+  write(here('a@x/1'))
+  t.equal(hold.take(state('a@x/1', 'composing'), false, true), false)
+  t.same(got, [here('a@x/1')], 'and what is held goes before it')
 })
 
 t.test('anything else goes out at once, behind what is held', async (t) => {

@@ -287,6 +287,16 @@ t.test('routed: with the database away who needs it is told to wait, and who doe
   t.equal(store.log.entries_.get(JULIET)?.length, 1, 'archived when it is back')
 })
 
+t.test('an id that is too long is refused: ids are remembered, and bounded', async (t) => {
+  const { core, romeo } = setUp()
+  for (const [xml, ending] of [
+    [`<iq type='get' to='localhost' id='${'i'.repeat(1025)}'><ping xmlns='urn:xmpp:ping'/></iq>`, 'refused'],
+    [`<message to='${JULIET}' id='${'m'.repeat(1025)}'><body>x</body></message>`, 'refused'],
+    [`<message to='${JULIET}' id='${'m'.repeat(1024)}'><body>x</body></message>`, 'stored'],
+  ] as const) t.equal(await core.from(romeo, xml), ending)
+  t.same(romeo.got.map((xml) => condition(xml)), ['policy-violation', 'policy-violation'])
+})
+
 t.test('D19: a full mailbox refuses with resource-constraint', async (t) => {
   const { core, romeo } = setUp(ROUTES, { offlineMaxMessages: 1 })
   t.equal(await core.from(romeo, `<message to='${JULIET}' type='chat'><body>1</body></message>`), 'stored')

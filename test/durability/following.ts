@@ -4,7 +4,7 @@ import t from 'tap'
 import { AwayError } from '../../lib/base/errors.js'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
 import type { LogEntry } from '../../lib/core/ports.js'
-import { bodies, chat, firstLife, gate, resumed, turn, until } from '../helpers/life.js'
+import { befriend, bodies, chat, firstLife, gate, resumed, turn, until } from '../helpers/life.js'
 import type { Life, LifeClient, LifeOptions } from '../helpers/life.js'
 
 const [ROMEO, JULIET, MERCUTIO] = ['romeo@localhost', 'juliet@localhost', 'mercutio@localhost']
@@ -330,4 +330,21 @@ t.test('D20: with the database away there are no acknowledgements, nobody is gon
   juliet.acknowledge()
   await life.quiet()
   t.same(life.store.messages.filter((m) => m.account === JULIET), [])
+})
+
+t.test('D16: presence that was left out while a session was behind is told anew once it has caught up', async (t) => {
+  const life = firstLife([ROMEO, JULIET, MERCUTIO])
+  befriend(life.store, JULIET, ROMEO)
+  befriend(life.store, JULIET, MERCUTIO)
+  const [romeo, juliet] = await withBoth(life, null)
+  const mercutio = await life.login(`${MERCUTIO}/square`)
+  const pages = gate()
+  life.store.log.before = (what) => (what === 'read' ? pages.held : undefined)
+  void life.core.feed.follow(juliet.session)
+  const long = 's'.repeat(600_000)
+  for (const one of [romeo, mercutio]) void one.send(`<presence><status>${long}</status></presence>`)
+  t.ok(await until(() => juliet.session.deferred?.lossy === true))
+  pages.open()
+  const seen = (): string[] => juliet.got.filter((g) => g.includes(long)).map((g) => /from='([^'/]*)/.exec(g)?.[1] ?? '')
+  t.ok(await until(() => new Set(seen()).size === 2), `${seen().join(' ')}`)
 })

@@ -224,3 +224,14 @@ t.test('D15: who asks a session something hears of it when it ends without an an
   life.core.tick()
   t.ok(await until(() => romeo.got.slice(before).some((g) => /<iq .*id='v'.*<recipient-unavailable/.test(g))))
 })
+
+t.test('what a stream that cannot be resumed keeps, requests to its client, counts against its bound until it is acknowledged', async (t) => {
+  const { life, juliet } = await setUp()
+  const plain = await life.login(`${ROMEO}/desk`, 0)
+  const long = 'x'.repeat(100_000)
+  for (let i = 0; i < 3; i++) await juliet.send(`<iq type='get' id='q${i}' to='${ROMEO}/desk'><ping xmlns='urn:xmpp:ping'>${long}</ping></iq>`)
+  const { stream } = plain
+  t.ok(stream.bytes > 300_000, String(stream.bytes))
+  plain.acknowledge()
+  t.equal(stream.bytes, 0)
+})

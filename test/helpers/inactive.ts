@@ -39,7 +39,7 @@ export const playInactive = (client: string, answers: boolean, limits: HoldLimit
   let woken = ''
   const outlet = {
     write: (octets: string, declared: boolean): boolean => {
-      if (hold.take(octets, declared)) return true
+      if (hold.take(octets, declared, false)) return true
       inactive.stanzas++
       inactive.bytes += octets.length
       if (woken !== now) inactive.wakeUps++

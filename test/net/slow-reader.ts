@@ -91,6 +91,19 @@ t.test('what cannot be replaced, and is not of the log, ends the connection of w
   await romeo.ended
 })
 
+t.test('a client that reads, and has much to acknowledge, holds up nobody, and presence comes to it', async (t) => {
+  const server = await testServer(t, { writeBufferBytes: 4 * MIB })
+  const romeo = await server.login('romeo', 'phone')
+  const juliet = await server.login('juliet', 'balcony')
+  romeo.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+  await romeo.next((e) => e.name === 'enabled')
+  for (let i = 0; i < 60; i++) juliet.send(`<message to='romeo@localhost/phone' type='headline'><body>${FILL}</body></message>`)
+  for (let i = 0; i < 60; i++) await romeo.next((e) => e.name === 'message')
+  juliet.send(say(7))
+  t.equal((await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')).attrs['type'], 'result')
+  t.equal(numberOf(await romeo.next((e) => e.name === 'presence')), 7)
+})
+
 t.test('an inactive client that is slow too stays inactive when it has caught up', async (t) => {
   const server = await testServer(t, { writeBufferBytes: 4 * MIB })
   const { romeo, juliet } = await stalled(server)

@@ -302,6 +302,51 @@ t.test('a page larger than the write buffer arrives whole', async (t) => {
   t.same((await ask(romeo, { set: '<max>100</max><before/>', more: '<flip-page/>' })).bodies.map((b) => Number(b.replaceAll('·', ''))), [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
 })
 
+t.test('a stream that can be resumed keeps what is not acknowledged: a page is as long as that allows, and says where it ends', async (t) => {
+  const server = await testServer(t, { writeBufferBytes: 524_288, archivePageMax: 100 })
+  const { romeo, writer } = await fresh(server)
+  for (let i = 0; i < 30; i++) await writer.say(J, R, String(i).padStart(30_000, '·'))
+  romeo.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+  await romeo.next((e) => e.name === 'enabled')
+  const all: number[] = []
+  let handled = 0
+  let after = ''
+  for (let pages = 1; ; pages++) {
+    const { bodies, ids, complete } = await ask(romeo, { set: `<max>100</max>${after}` })
+    all.push(...bodies.map((b) => Number(b.replaceAll('·', ''))))
+    handled += ids.length + 1
+    romeo.send(`<a xmlns='urn:xmpp:sm:3' h='${handled}'/>`)
+    if (complete || pages > 30) break
+    after = `<after>${ids.at(-1)}</after>`
+  }
+  t.same(all, Array.from({ length: 30 }, (_, i) => i))
+  t.notOk(server.logged.some((line) => /does not read/.test(line.msg)))
+})
+
+t.test('a connection that breaks in the middle of a page: the rest comes when it is resumed, and whole means whole', async (t) => {
+  const server = await testServer(t, { writeBufferBytes: 4 * 1024 ** 2 })
+  const { romeo, writer } = await fresh(server)
+  for (let i = 0; i < 12; i++) await writer.say(J, R, String(i).padStart(40_000, '·'))
+  romeo.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+  const id = String((await romeo.next((e) => e.name === 'enabled')).attrs['id'])
+  romeo.send(`<iq type='set' id='mam'><query xmlns='${MAM}'/></iq>`)
+  await romeo.next((e) => e.name === 'message')
+  romeo.socket.resetAndDestroy()
+  const before = romeo.elements.filter((e) => e.getChild('result', MAM) !== undefined)
+  const back = await server.client()
+  await back.open()
+  back.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from('\0romeo\0romeo').toString('base64')}</auth>`)
+  await back.next((e) => e.name === 'success')
+  back.restart()
+  await back.open()
+  back.send(`<resume xmlns='urn:xmpp:sm:3' previd='${id}' h='${before.length}'/>`)
+  const answer = await back.next((e) => e.attrs['id'] === 'mam')
+  const bodies = [...before, ...back.elements.filter((e) => e.getChild('result', MAM) !== undefined)]
+    .map((e) => Number(e.getChild('result', MAM)?.getChild('forwarded', 'urn:xmpp:forward:0')?.getChild('message')?.getChildText('body')?.replaceAll('·', '')))
+  t.equal(answer.attrs['type'], 'result')
+  t.same([bodies, answer.getChild('fin', MAM)?.attrs['complete']], [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], 'true'])
+})
+
 const waits = async ({ log }: Writer, account = R): Promise<number[]> => (await log.pull(account, 0, 1e9, 1000)).map((e) => e.seq)
 
 t.test('promise 2: going on behind a page releases exactly what was queued on it', async (t) => {
