@@ -5,7 +5,7 @@ import { frameOf } from '../wire/framer.js'
 import { treeOf } from '../wire/tree.js'
 
 /** An attribute of a child, decoded; '' where absent. */
-export const attributeOf = (stanza: Stanza, child: Child, name: string): string =>
+export const attributeOf = (stanza: Pick<Stanza, 'xml'>, child: Child, name: string): string =>
   String(treeOf(stanza.xml.slice(child.start, child.end)).attrs[name] ?? '').trim()
 
 /** Without the children for which `forged` says so. Children are cut, nothing else changes; framed anew. */

@@ -6,6 +6,7 @@ import { NS } from '../base/namespaces.js'
 import { frameOf } from '../wire/framer.js'
 import { treeOf } from '../wire/tree.js'
 import type { Clock, LogStore } from './ports.js'
+import { isTombstone } from './tombstone.js'
 
 export interface Resends {
   /** A session of the account ended uncleanly. */
@@ -53,7 +54,9 @@ export const makeResends = (store: LogStore, clock: Clock, ms: number, reached: 
       const content = contentOf(stanza)
       for (const { xml } of await store.recent(receiver, sender, RECENT)) {
         const frame = frameOf(xml)
-        if (frame.to === stanza.to && idsOf(frame).some((id) => ids.includes(id)) && contentOf(frame) === content) return true
+        if (frame.to !== stanza.to || !idsOf(frame).some((id) => ids.includes(id))) continue
+        // of a message that was retracted (XEP-0424 §4) the content is gone: it must not come back behind its retraction
+        if (isTombstone(frame) || contentOf(frame) === content) return true
       }
       return false
     },

@@ -102,6 +102,31 @@ t.test('to oneself, and found by its words no more', async (t) => {
   t.equal(left[0]?.n, 0, 'neither as received nor as sent')
 })
 
+t.test('D14: sent again after the stream broke, with its retraction, it does not come back', async (t) => {
+  const { server, romeo } = await fresh()
+  const long = (n: number): string => `d1e8f3a0-91c2-4a44-8f37-00000000000${n}`
+  const origin = (n: number): string => `<origin-id xmlns='urn:xmpp:sid:0' id='${long(n)}'/>`
+  for (const [to, id, more, by] of [[J, long(1), '', long(2)], [J, 'a', origin(3), long(4)], [R, long(5), origin(5), long(6)]] as const) {
+    const sendBoth = async (client: RawClient): Promise<void> => {
+      client.send(`<message to='${to}' type='chat' id='${id}'><body>wrong</body>${more}</message>`)
+      await retract(client, to, id, { as: by })
+    }
+    const first = romeo.socket.destroyed ? await server.login('romeo', 'orchard') : romeo
+    await sendBoth(first)
+    first.socket.resetAndDestroy()
+    while (server.sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    const second = await server.login('romeo', 'orchard')
+    await sendBoth(second)
+    second.socket.resetAndDestroy()
+    while (server.sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const all = [`${long(1)} by ${long(2)}`, `a by ${long(4)}`]
+  t.same(await archiveOf(server, 'juliet'), all)
+  t.same(await archiveOf(server, 'romeo'), [...all, `${long(5)} by ${long(6)}`])
+  const kept = await server.db.query<{ n: number }>("select count(*)::int as n from log where account = $1 and xml like '%/me retracted%'", [J])
+  t.equal(kept[0]?.n, 2, 'nor is it retracted twice')
+})
+
 t.test('server and account announce it', async (t) => {
   const { romeo } = await fresh()
   const info = async (to: string): Promise<string> => String(await romeo.iq('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", to))
