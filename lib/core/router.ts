@@ -292,7 +292,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     if (cache.isAbsent(routed.to.bare)) return new StanzaError('service-unavailable')
     if (routed.session !== null && routed.session.suspect > 0) {
       routed.session.suspect--
-      return parts.resends.isKnown(routed.to.bare, routed.from.bare, routed.stanza).then((known) => (known ? ignored('XEP-0198 §4') : put(routed)))
+      return parts.resends.isKnown(routed.session, routed.to.bare, routed.stanza).then((known) => (known ? ignored('XEP-0198 §4') : put(routed)))
     }
     return put(routed)
   }
@@ -310,6 +310,7 @@ export const makeRouter = (parts: RouterParts): Router => {
   const committed = (item: Logging, outcome: Outcome): void => {
     const { routed, message, number, noted } = item
     const { stanza, from, to, session } = routed
+    if (session !== null && session.suspect > 0 && outcome !== null && !(outcome instanceof StanzaError) && outcome.received !== null) parts.resends.took(session, to.bare, outcome.received.seq)
     if (noted) {
       if (outcome instanceof StanzaError) parts.bug(outcome, stanza)
       else if (outcome !== null) {

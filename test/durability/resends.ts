@@ -9,7 +9,7 @@ const ORCHARD = `${ROMEO}/orchard`
 const LONG = 'd1e8f3a0-91c2-4a44-8f37-000000000001'
 const DELAY = "<delay xmlns='urn:xmpp:delay' stamp='2026-11-26T10:00:00Z'/>"
 const withId = (id: string, text: string, { to = JULIET, more = '' } = {}): string => `<message to='${to}' type='chat' id='${id}'><body>${text}</body>${more}</message>`
-const withOrigin = (id: string, text: string): string => chat(JULIET, text, `<origin-id xmlns='urn:xmpp:sid:0' id='${id}'/>`)
+const withOrigin = (id: string | null, text: string): string => chat(JULIET, text, `<origin-id xmlns='urn:xmpp:sid:0'${id === null ? '' : ` id='${id}'`}/>`)
 const setUp = (): Life => firstLife([ROMEO, JULIET, NURSE], { settings: { archive: 'off', resumeWindow: 600 } })
 const entries = (life: Life, account = JULIET): string[] => (life.store.log.entries_.get(account) ?? []).map((e) => /<body>([^<]*)/.exec(e.xml)?.[1] ?? '')
 
@@ -34,7 +34,7 @@ t.test('D14: what was sent before an unclean end, and is sent again in the next 
   for (const end of ['lost', 'expired', 'crash'] as const) {
     for (const [how, first, second] of [
       ['an id', withId(LONG, 'hi'), withId(LONG, 'hi', { more: DELAY })],
-      ['an origin-id', withOrigin('o1', 'hi'), withOrigin('o1', 'hi')],
+      ['an origin-id', withOrigin(LONG, 'hi'), withOrigin(LONG, 'hi')],
     ] as const) {
       const { life, romeo } = await again(setUp(), first, end)
       await romeo.send(second)
@@ -92,6 +92,9 @@ t.test('D14: no id, a short one, or one that is used again for something else is
     ['no id', chat(JULIET, 'yes'), chat(JULIET, 'yes')],
     ['a number', withId('1', 'yes'), withId('1', 'yes')],
     ['fifteen characters', withId('123456789012345', 'yes'), withId('123456789012345', 'yes')],
+    ['an origin-id that is none', withOrigin(null, 'yes'), withOrigin(null, 'yes')],
+    ['a number as an origin-id', withOrigin('1', 'yes'), withOrigin('1', 'yes')],
+    ['fifteen characters of an origin-id', withOrigin('123456789012345', 'yes'), withOrigin('123456789012345', 'yes')],
   ] as const) {
     const { life, romeo } = await again(setUp(), first, 'lost')
     await romeo.send(second)
@@ -119,6 +122,50 @@ t.test('D14: within one session, and after an end in order, the same twice is tw
   await romeo.send(withId(LONG, 'hi'))
   await life.quiet()
   t.same(entries(life), ['hi', 'hi', 'hi'])
+})
+
+t.test('D14: nor does what a session has sent itself make its next message known', async (t) => {
+  const { life, romeo } = await again(setUp(), withId(LONG, 'before'), 'lost')
+  await romeo.send(withId(LONG, 'hi'))
+  await romeo.send(withId(LONG, 'hi', { to: NURSE }))
+  await romeo.send(withId(LONG, 'hi'))
+  await romeo.send(withId(LONG, 'hi', { to: NURSE }))
+  await life.quiet()
+  t.same(entries(life), ['before', 'hi', 'hi'])
+  t.same(entries(life, NURSE), ['hi', 'hi'])
+  romeo.lose()
+  await turn()
+  const next = await life.login(ORCHARD)
+  await next.send(withId(LONG, 'hi'))
+  await life.quiet()
+  t.equal(entries(life).length, 3, 'but the next session\'s')
+})
+
+t.test('D14: but what another session has sent, even after this one was bound and has sent something itself', async (t) => {
+  const { life, romeo } = await again(setUp(), withId(LONG, 'before'), 'lost')
+  const dying = await life.login(`${ROMEO}/tomb`)
+  await romeo.send(withId(LONG, 'first'))
+  await life.quiet()
+  await dying.send(withId(LONG, 'hi'))
+  await life.quiet()
+  dying.lose()
+  await romeo.send(withId(LONG, 'hi'))
+  await life.quiet()
+  t.same(entries(life), ['before', 'first', 'hi'])
+})
+
+t.test('D14: to oneself, too', async (t) => {
+  const life = firstLife([ROMEO], { settings: { archive: 'always', resumeWindow: 600 } })
+  const note = withId(LONG, 'hi', { to: ROMEO })
+  const { romeo } = await again(life, note, 'lost')
+  await romeo.send(note)
+  await life.quiet()
+  t.same(entries(life, ROMEO), ['hi', 'hi'], 'as received and as sent')
+  const other = withId(LONG, 'two', { to: ROMEO })
+  await romeo.send(other)
+  await romeo.send(other)
+  await life.quiet()
+  t.same(entries(life, ROMEO), ['hi', 'hi', 'two', 'two', 'two', 'two'])
 })
 
 t.test('D14: it is looked for among the first messages of a session, and for the resume window and an hour', async (t) => {
