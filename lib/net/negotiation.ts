@@ -18,7 +18,7 @@ import { bindResource } from './bind.js'
 import type { Host } from './host.js'
 import { isLoopback } from './link.js'
 import type { Link } from './link.js'
-import { resume } from './stream-management.js'
+import { enableTooEarly, resume } from './stream-management.js'
 import type { Managing } from './stream-management.js'
 
 /** What is known of a connection that has no session yet. */
@@ -132,16 +132,27 @@ export const negotiate = (connection: Negotiating, frame: Frame): boolean | Prom
     const answering = ofStranger(connection, login.header.domain, frame)
     if (answering !== null) return answering
   }
+  if (frame.ns === NS.sm && frame.name === 'enable') {
+    // XEP-0198 §3: the order is enforced by <failed/>, before the log-in as before the bind; §6: that is no reason to end the stream
+    enableTooEarly(connection)
+    attempted(connection, login, 'enable stream management')
+    return true
+  }
   // RFC 6120 §4.9.3.12: everything else needs authentication, and after it a resource (§7.1)
   if (login.username === null) throw new StreamError('not-authorized', 'log in first')
   if (frame.kind === 'iq' && frame.type === 'set' && frame.children[0]?.ns === NS.bind) return bind(connection, login, frame)
   if (frame.kind === 'iq' && frame.children[0]?.ns === NS.session) throw new StreamError('not-authorized', 'bind a resource first')
   if (frame.ns === NS.sm && frame.name === 'resume') {
     return resume(connection, makeJid(login.username, login.domain as string).bare, frame).then((resumed) => {
-      if (!resumed && ++login.attempts >= connection.host.settings.saslAttempts) throw new StreamError('policy-violation', 'too many attempts to resume')
+      if (!resumed) attempted(connection, login, 'resume')
     })
   }
   throw new StreamError('not-authorized', 'bind a resource first')
+}
+
+/** What is refused and leaves the stream open is not for ever (RFC 6120 §6.4.5). */
+const attempted = ({ host }: Negotiating, login: Login, what: string): void => {
+  if (++login.attempts >= host.settings.saslAttempts) throw new StreamError('policy-violation', `too many attempts to ${what}`)
 }
 
 /** A request that needs no log-in (XEP-0077); null: there is no feature that answers it. */

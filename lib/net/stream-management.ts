@@ -73,6 +73,9 @@ const enable = async (connection: Managing, session: Session, frame: Frame): Pro
 /** ms */
 const APART = 20
 
+/** §3: out of order, before there is a session. */
+export const enableTooEarly = (connection: Managing): void => connection.send(failed('unexpected-request'))
+
 /** §5, instead of binding a resource. True: the connection has the session now. */
 export const resume = async (connection: Managing & { bind(session: Session): void; readonly isOver: boolean }, account: string, frame: Frame): Promise<boolean> => {
   const attrs = attributesOf(frame)

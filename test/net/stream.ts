@@ -165,6 +165,32 @@ t.test('XEP-0198: a <resume/> of what there is not is refused and the client bin
   t.equal(await streamError(client), 'invalid-xml')
 })
 
+t.test('XEP-0198 §3: an <enable/> before there is a session is refused, and the stream goes on; not for ever', async (t) => {
+  const server = await shared
+  const client = await server.client()
+  const refused = async (): Promise<void> => {
+    client.send('<enable xmlns=\'urn:xmpp:sm:3\' resume=\'true\'/>')
+    const failed = await client.next((e) => e.name === 'failed' || e.name === 'stream:error')
+    t.same([failed.name, failed.attrs['xmlns'], failed.getChildElements().map((e) => e.name)], ['failed', 'urn:xmpp:sm:3', ['unexpected-request']])
+  }
+  await client.open()
+  await refused()
+  t.equal(await plainOutcome(client, 'romeo', 'romeo'), 'success')
+  await client.open()
+  await refused()
+  t.equal((await client.iq('set', '<bind xmlns=\'urn:ietf:params:xml:ns:xmpp-bind\'/>')).attrs['type'], 'result')
+  client.send('<enable xmlns=\'urn:xmpp:sm:3\'/>')
+  await client.next((e) => e.name === 'enabled')
+
+  const stubborn = await server.client()
+  await stubborn.open()
+  await plainOutcome(stubborn, 'romeo', 'romeo')
+  await stubborn.open()
+  stubborn.send('<enable xmlns=\'urn:xmpp:sm:3\'/>'.repeat(server.settings.saslAttempts))
+  t.equal(await streamError(stubborn), 'policy-violation')
+  t.equal(stubborn.elements.filter((e) => e.name === 'failed').length, server.settings.saslAttempts)
+})
+
 t.test('an unknown element at the top ends the stream: unsupported-stanza-type (§4.9.3.24)', async (t) => {
   const server = await shared
   for (const unknown of ['<what/>', '<message xmlns=\'jabber:server\'/>', '<a xmlns=\'urn:xmpp:sm:2\'/>', '<auth xmlns=\'urn:ietf:params:xml:ns:xmpp-sasl\'/>', '<open xmlns=\'urn:ietf:params:xml:ns:xmpp-framing\'/>']) {
