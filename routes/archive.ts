@@ -70,8 +70,11 @@ const rangesOf = async ({ account }: Session, request: ArchiveRequest, { db }: S
   // found by bisection with room for clocks that differ; `from` and `until` are exact
   const from = start === null ? 0 : await seqAt(db, account, start - SKEW)
   const until = end === null ? NO_END : await seqAt(db, account, end + 1 + SKEW)
+  // §4.1.1: of a full JID of one's own either side will do, and the other may be anybody; that a message is from and to the account
+  // is asked for with the bare one only
+  const isOwn = request.with !== null && request.with.resource !== '' && request.with.bare === account
   const whole: ArchiveQuery = {
-    account, peer: request.with?.bare ?? null, from: start ?? 0, until: end ?? NO_END,
+    account, peer: isOwn ? null : request.with?.bare ?? null, from: start ?? 0, until: end ?? NO_END,
     after: Math.max(from - 1, afterId?.seq ?? 0), before: Math.min(until, beforeId?.seq ?? NO_END),
   }
   return { whole, paged: { ...whole, after: Math.max(whole.after, afterEntry?.seq ?? 0), before: Math.min(whole.before, beforeEntry?.seq ?? NO_END) } }

@@ -14,7 +14,7 @@ export interface ArchiveQuery {
   /** ms since 1970, inclusive. */
   readonly from: number
   readonly until: number
-  /** Bare JID of the other side; null: anybody. */
+  /** Bare JID of the other side; null: anybody, also where the account itself is looked for by a full JID. */
   readonly peer: string | null
 }
 
@@ -44,7 +44,7 @@ export interface BatchRange {
 /** What the store finds, each in order and no more than asked for. */
 export interface ArchiveSource {
   find(query: ArchiveQuery, order: Order, limit: number): Promise<readonly Found[]>
-  heads(query: ArchiveQuery & { readonly peer: string }, order: Order, limit: number): Promise<readonly FoundHead[]>
+  heads(query: ArchiveQuery, order: Order, limit: number): Promise<readonly FoundHead[]>
   /** Of these entries what matches, all of it. */
   pick(query: ArchiveQuery, seqs: readonly number[]): Promise<readonly FoundHead[]>
   /** Batches of the index of words that hold this word, by their last entries. */
@@ -77,7 +77,7 @@ export const findPage = async (source: ArchiveSource, request: ArchiveRequest, r
     const picked = (await source.pick(range, request.ids.map((id) => id.seq))).filter(fits)
     return hits(order === 'asc' ? picked : picked.toReversed(), max)
   }
-  if (request.with !== null && request.with.resource !== '') return findResource(source, request.with, range, order, max, fits)
+  if (request.with !== null && request.with.resource !== '') return findResource(source, request.with.full, range, order, max, fits)
   return hits(await source.find(range, order, max + 1), max)
 }
 
@@ -92,9 +92,9 @@ const cutShort = (found: readonly Found[], text: string): Hits => {
 /** XEP-0313 §4.1.1: a full JID matches `to` or `from` as it is. */
 const isWith = ({ head }: FoundHead, { full }: Jid, jid: (text: string) => Jid | null): boolean => addressesIn(head).some((address) => jid(address)?.full === full)
 
-const findResource = async (source: ArchiveSource, { bare, full }: Jid, range: ArchiveQuery, order: Order, max: number, fits: (entry: FoundHead) => boolean): Promise<Hits> => {
+const findResource = async (source: ArchiveSource, full: string, range: ArchiveQuery, order: Order, max: number, fits: (entry: FoundHead) => boolean): Promise<Hits> => {
   const found: Found[] = []
-  let rest = { ...range, peer: bare }
+  let rest = range
   for (let seen = 0; seen < MOST_HEADS; seen += HEADS) {
     const heads = await source.heads(rest, order, HEADS)
     found.push(...heads.filter(fits))
@@ -102,7 +102,7 @@ const findResource = async (source: ArchiveSource, { bare, full }: Jid, range: A
     if (last === undefined || heads.length < HEADS || found.length > max) return hits(found, max)
     rest = order === 'asc' ? { ...rest, after: last.seq } : { ...rest, before: last.seq }
   }
-  return cutShort(found, `none of ${MOST_HEADS} messages is from or to ${full}; ask with start, end, or the bare address`)
+  return cutShort(found, `none of ${MOST_HEADS} messages is from or to ${full}; ask with start${range.peer === null ? ' or end' : ', end, or the bare address'}`)
 }
 
 /** Led by the longest word, which is the rarest as a rule; the others need only look where that one is. */

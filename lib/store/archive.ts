@@ -21,7 +21,11 @@ const FIND = {
   asc: { all: found(COLUMNS, RANGE, 'asc', '$6'), peer: found(COLUMNS, WITH_PEER, 'asc', '$7') },
   desc: { all: found(COLUMNS, RANGE, 'desc', '$6'), peer: found(COLUMNS, WITH_PEER, 'desc', '$7') },
 } as const
-const HEADS = { asc: found(`${COLUMNS}, ${HEAD}`, WITH_PEER, 'asc', '$7'), desc: found(`${COLUMNS}, ${HEAD}`, WITH_PEER, 'desc', '$7') } as const
+const WITH_HEAD = `${COLUMNS}, ${HEAD}`
+const HEADS = {
+  asc: { all: found(WITH_HEAD, RANGE, 'asc', '$6'), peer: found(WITH_HEAD, WITH_PEER, 'asc', '$7') },
+  desc: { all: found(WITH_HEAD, RANGE, 'desc', '$6'), peer: found(WITH_HEAD, WITH_PEER, 'desc', '$7') },
+} as const
 const COUNT = {
   all: `select count(*)::int as n from (select from log where ${RANGE} order by seq limit $6) l`,
   peer: `select count(*)::int as n from (select from log where ${WITH_PEER} order by seq limit $7) l`,
@@ -34,9 +38,9 @@ const values = ({ account, after, before, from, until, peer }: ArchiveQuery): re
 export const findArchived = (db: Db, query: ArchiveQuery, order: 'asc' | 'desc', limit: number): Promise<Found[]> =>
   db.query<Found>(FIND[order][query.peer === null ? 'all' : 'peer'], [...values(query), limit])
 
-/** The same with start tags, for who must look at the addresses in them; only with a peer. */
-export const findHeads = async (db: Db, query: ArchiveQuery & { readonly peer: string }, order: 'asc' | 'desc', limit: number): Promise<FoundHead[]> =>
-  (await db.query<FoundHead>(HEADS[order], [...values(query), limit])).map((row) => ({ ...row, head: toOctets(row.head) }))
+/** The same with start tags, for who must look at the addresses in them. */
+export const findHeads = async (db: Db, query: ArchiveQuery, order: 'asc' | 'desc', limit: number): Promise<FoundHead[]> =>
+  (await db.query<FoundHead>(HEADS[order][query.peer === null ? 'all' : 'peer'], [...values(query), limit])).map((row) => ({ ...row, head: toOctets(row.head) }))
 
 /** How much matches, counted up to `most`. */
 export const countArchived = async (db: Db, query: ArchiveQuery, most: number): Promise<number> =>

@@ -56,6 +56,7 @@ const bench = async (db: Db): Promise<void> => {
     '50 with a contact, before an entry, huge account': (on, i) => findArchived(on, all(HUGE, { peer: PEER, before: place(i) }), 'desc', 51),
     '50 with nobody known, huge account': (on) => findArchived(on, all(HUGE, { peer: 'nobody@example.net' }), 'asc', 51),
     'reading 50 messages': (on, i) => readArchived(on, HUGE, Array.from({ length: 50 }, (_, k) => place(i) + k)),
+    '1000 start tags': (on, i) => findHeads(on, all(HUGE, { before: place(i) }), 'desc', 1000),
     '1000 start tags of one contact': (on, i) => findHeads(on, { ...all(HUGE, { before: place(i) }), peer: PEER }, 'desc', 1000),
     'a time to a number, huge account': (on, i) => seqAt(on, HUGE, START + Math.floor(ROWS * 30 * (i / RUNS))),
     'a time to a number, small account': (on, i) => seqAt(on, small(i * 37), START + Math.floor(ROWS * 30 * (i / RUNS))),

@@ -63,6 +63,7 @@ if (ENGINE === 'postgres') {
       'a contact that was never written to': [() => findArchived(noting, everything(big, { peer: 'nobody@x.example' }), 'asc', 51), 5],
       'since a time': [() => findArchived(noting, everything(big, { after: 99_980, from: 1_600_099_985_000 }), 'asc', 51), 30],
       'a small account': [() => findArchived(noting, everything('small7@capulet.example'), 'desc', 501), 1000], // all that it has: gathered and sorted
+      'start tags of anybody': [() => findHeads(noting, everything(big), 'desc', 1000), 1100],
       'start tags': [() => findHeads(noting, { ...everything(big), peer }, 'desc', 1000), 1100],
       count: [() => countArchived(noting, everything(big), 10_001), 10_100],
       'count of one contact': [() => countArchived(noting, everything(big, { peer }), 10_001), 2100],
