@@ -31,8 +31,8 @@ const archiveOf = async (server: TestServer, user: string): Promise<string[]> =>
   client.destroy()
   return messages.map((m) => m.getChildText('body') ?? `${m.attrs['id']} by ${m.getChild('retracted', RETRACT)?.attrs['id']}`)
 }
-const retract = async (client: RawClient, to: string, id: string, { as = 'r1', type = 'chat' } = {}): Promise<void> => {
-  client.send(`<message to='${to}' type='${type}'${as === '' ? '' : ` id='${as}'`}><retract xmlns='${RETRACT}' id='${id}'/><body>/me retracted</body></message>`)
+const retract = async (client: RawClient, to: string, id: string, { as = 'r1', type = 'chat', hint = '' } = {}): Promise<void> => {
+  client.send(`<message to='${to}' type='${type}'${as === '' ? '' : ` id='${as}'`}><retract xmlns='${RETRACT}' id='${id}'/><body>/me retracted</body>${hint === '' ? '' : `<${hint} xmlns='urn:xmpp:hints'/>`}</message>`)
   await client.skip()
 }
 
@@ -85,6 +85,21 @@ t.test('of several with the same id the latest; what cannot be told apart, or is
   t.same(await archiveOf(server, 'juliet'), ['older', 'newer', 'other 1', '/me'])
   await retract(romeo, J, '1')
   t.same(await archiveOf(server, 'juliet'), ['older', '1 by r1', 'other 1', '/me'])
+})
+
+t.test('§4: no tombstone where its retraction is not archived: by its hints, its type, or a preference of the account', async (t) => {
+  const { server, romeo, writer } = await fresh()
+  const juliet = await server.login('juliet')
+  for (const there of [false, true]) {
+    if (there) await juliet.presence()
+    await writer.say(`${R}/orchard`, J, 'stays', { id: 'a' })
+    for (const hint of ['no-store', 'no-permanent-store']) await retract(romeo, J, 'a', { as: `${hint} ${there}`, hint })
+    await retract(romeo, J, 'a', { as: `headline ${there}`, type: 'headline' })
+  }
+  await server.db.query('insert into archive_preference (account, fallback, always, never) values ($1, $2, $3, $4)', [J, 'always', [], [R]])
+  await retract(romeo, J, 'a')
+  t.same(await archiveOf(server, 'juliet'), ['stays', 'stays'])
+  t.same(await archiveOf(server, 'romeo'), ['stays', 'a by r1'], 'each archive for itself')
 })
 
 t.test('to oneself, and found by its words no more', async (t) => {
