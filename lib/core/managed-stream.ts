@@ -177,14 +177,21 @@ export class ManagedStream implements Managed {
   /** A request of the client's (D15). False: too many are open. */
   asks(id: string, to: string): boolean {
     if (id.length > LONGEST_ID) return true // it is going to be refused
-    if (this.requests.length >= MOST_REQUESTS) return false
+    if (this.isFull) return false
     this.requests.push({ id, to, answer: 0, refusal: '' })
     this.requestsChanged = true
     return true
   }
 
+  /** A request with a long id, or to a long address, counts as several: all of them go into the journal together. */
+  private get isFull(): boolean {
+    let sum = 0
+    for (const { id, to } of this.requests) sum += 1 + ((id.length + to.length) >> 8)
+    return sum >= MOST_REQUESTS
+  }
+
   refuses(id: string, to: string, condition: string): void {
-    if (!this.resumable || this.requests.length >= MOST_REQUESTS || id.length > LONGEST_ID) return
+    if (!this.resumable || this.isFull || id.length > LONGEST_ID) return
     this.requests.push({ id, to, answer: 0, refusal: condition })
     this.requestsChanged = this.refused = true
     this.host.touch(this)

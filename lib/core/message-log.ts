@@ -54,8 +54,6 @@ export interface LogBounds {
 /** One batch: so many messages, or so many octets. */
 const BATCH = 500
 const BATCH_OCTETS = 4 * 1024 ** 2
-/** Of the journal's row: a little more. */
-const BLOB_OCTETS = 4 * 1024 ** 2
 /** Messages that wait for a commit. */
 const MOST = 100_000
 /** ms between tries while the database is away. */
@@ -227,13 +225,12 @@ export const makeMessageLog = <Item extends Appended>(
     try {
       let blob = ''
       for (const stream of touched) {
-        if (blob.length > BLOB_OCTETS) break // the others are asked for the next
-        touched.delete(stream)
         const part = stream.compose()
         if (part === null) continue
         journaled.push(stream)
         blob += blob === '' ? part : `\n${part}`
       }
+      touched.clear()
       deciding = true
       outcomes = messages.length === 0 && blob === '' ? [] : await write(messages, blob)
     } catch (error) {

@@ -175,6 +175,13 @@ t.test('D15: of requests that are not answered, or their answers not acknowledge
   t.equal(romeo.elements.filter((e) => e.name === 'iq' && /^q\d/.test(String(e.attrs['id'])) && e.attrs['type'] === 'result').length, 1000)
   romeo.send(`<a xmlns='${SM}' h='1001'/>${ask(1002)}`)
   t.equal((await romeo.next((e) => e.attrs['id'] === 'q1002')).attrs['type'], 'result')
+  // a long id counts as several
+  romeo.send(`<a xmlns='${SM}' h='1002'/>`)
+  const long = 'x'.repeat(1000)
+  for (let i = 1; i <= 300; i++) romeo.send(`<iq type='get' id='${long}${i}'>${PING}</iq>`)
+  const answers = []
+  for (let i = 1; i <= 300; i++) answers.push((await romeo.next((e) => e.attrs['id'] === `${long}${i}`)).attrs['type'])
+  t.same([answers[249], answers[250]], ['result', 'error'])
 })
 
 t.test('D20: with the database away what one client may have uncommitted is bounded: it is read from again when it is back', async (t) => {
