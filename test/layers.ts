@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/wire': ['lib/base'],
   'lib/core': ['lib/base', 'lib/wire'], // declares what it needs of store, bus and clock
   'lib/store': ['lib/base', 'lib/wire', 'lib/core'],
+  'lib/cluster': ['lib/base', 'lib/core'],
   'lib/net': ['lib/base', 'lib/wire', 'lib/core'],
   'lib/web': ['lib/base', 'lib/core'],
   'lib': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/net', 'lib/web'],

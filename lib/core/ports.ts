@@ -305,12 +305,29 @@ export interface BlockStore {
   remove(account: string, jids: readonly string[] | null): Promise<readonly string[]>
 }
 
-/** Hand-over to another node: a request that is accepted or refused, never fire-and-forget (routing.md, step 5). */
-export type HandOver = 'accepted' | 'refused' | 'busy'
+/** The owner has no such session. */
+export interface NoSuchSession {
+  /** Of the account, where the owner knows it: a route of an older generation is stale, one of this generation is not. Else null. */
+  readonly generation: number | null
+}
+
+/** What the owner of a session answers to a stanza that was handed to it. 'refused': it came late, or was not understood. */
+export type Answer = 'accepted' | 'busy' | 'refused' | NoSuchSession
+
+/**
+ * Hand-over to another node: a request that is accepted or refused, never fire-and-forget (routing.md, step 5).
+ * Not acted on, for certain, is what was answered NoSuchSession, 'refused', or
+ * - 'busy': too much is on its way to that node, or the owner says so, or the bus is away. The route may well be right;
+ * - 'gone': nobody listens for that node and epoch;
+ * - 'too large': it does not fit the bus, whatever the route is.
+ * 'unknown': there was no answer. It may have been acted on, so that what must not be done twice is not sent again.
+ */
+export type HandOver = Answer | 'gone' | 'too large' | 'unknown'
 
 export interface Bus {
   /** True where other nodes may exist; false lets the router skip every question about them. */
   readonly connected: boolean
+  /** Never rejects, and resolves in bounded time. */
   send(to: Location, account: string, xml: string): Promise<HandOver>
   /** Tell the other nodes that an account's sessions changed (routing.md, step 6). */
   invalidate(account: string, generation: number): void
