@@ -1,0 +1,211 @@
+// The bus of a cluster, over NATS: hand-over of stanzas to the nodes that own their sessions, and invalidations to all
+// (routing.md, steps 5 and 6). One subject a node and epoch, never one a user. Nothing is sent twice: whoever hands over
+// decides by the outcome what comes next.
+//
+//   <prefix>.node.<id>.<epoch>   requests to a node: batches of stanzas
+//   <prefix>.answer.<random>.*   their answers
+//   <prefix>.invalidate          to everybody
+import type { Msg } from '@nats-io/transport-node'
+import { UsageError } from '../base/errors.js'
+import { toOctets } from '../base/octets.js'
+import type { Kind } from '../base/stanza.js'
+import type { Answer, Bus, HandOver, Location } from '../core/ports.js'
+import { makeBusCounters } from './counters.js'
+import type { BusCounters } from './counters.js'
+import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, REFUSAL, VERSION } from './envelope.js'
+import type { Handed, Reply } from './envelope.js'
+import { makeInvalidations } from './invalidations.js'
+import { checkLimits, LIMITS, longest, makeLane } from './lane.js'
+import type { Lane, Limits } from './lane.js'
+import { openLink, within } from './link.js'
+import { makeRequests } from './requests.js'
+
+export interface Handlers {
+  /** Stanzas for sessions here, in the order in which they were sent; an answer each. Not called with what came late. */
+  take(items: readonly Handed[]): readonly Answer[]
+  /** Another node says that an account's sessions have changed; it is at this generation now. */
+  invalidated(account: string, generation: number): void
+  /** Invalidations may have been missed: every route has to be looked up again. */
+  gap(): void
+  /** For the operator: what was our bug, or is wrong with NATS. */
+  report(error: unknown): void
+}
+
+export interface BusOptions {
+  /** nats://host:port or tls://host:port, with user:password@ or token@ where NATS wants it. */
+  readonly url: string
+  readonly node: { readonly id: string; readonly epoch: number }
+  /** First part of every subject, so that two clusters can share a NATS. */
+  readonly prefix?: string
+  /** ms since 1970 by the database's clock, as this node estimates it: the clock of deadlines. */
+  now(): number
+  readonly handlers: Handlers
+  readonly limits?: Partial<Limits>
+}
+
+export interface NatsBus extends Bus {
+  readonly counters: BusCounters
+  /** Octets: a stanza of no more fits, whoever it is for. Changes where NATS is set up anew; `max_stanza_bytes` should be no more. */
+  readonly largest: number
+  /** Take nothing more, finish what is under way, and leave; no longer than a few times the time-out. */
+  close(): Promise<void>
+}
+
+/** Octets of a request beside its one stanza, at most: a JID is no longer than 3,071 (RFC 7622 §3.1), a session's id short. */
+const ADDRESS = 4096
+
+/** Throws UsageError where there is no connection to NATS, or nothing fits through it. */
+export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, limits: given }: BusOptions): Promise<NatsBus> => {
+  const limits: Limits = { ...LIMITS, ...given }
+  checkLimits(limits)
+  if (!/^[\w-]+(\.[\w-]+)*$/.test(prefix)) throw new TypeError(`'${prefix}' is no subject of NATS`)
+  const { report } = handlers
+  const counters = makeBusCounters()
+  const lanes = new Map<string, Lane>()
+  let closing = false
+  /** Called when nothing is under way any more. */
+  let quiet = (): void => {}
+
+  const subject = (id: string, epoch: number): string => `${prefix}.node.${token(id)}.${epoch}`
+  const abandon = (): void => {
+    requests.lost()
+    for (const lane of lanes.values()) lane.abandon()
+  }
+
+  const link = await openLink(url, `jidway ${node.id} ${node.epoch}`)
+  const { nc } = link
+  const requests = makeRequests(nc, prefix, counters, report)
+
+  /** What a subscription calls must not throw: the library would stop reading, and say nothing. */
+  const guarded = (run: () => void): void => {
+    try {
+      run()
+    } catch (error) {
+      report(error)
+    }
+  }
+  const unreadable = (data: Uint8Array): void => {
+    counters.unreadable++
+    if (data.length > 0 && data[0] !== VERSION) counters.unknownVersions++
+  }
+
+  const laneTo = (name: string): Lane => {
+    const lane = lanes.get(name) ?? makeLane({
+      limits, counters, report, monotonic: () => performance.now(), payload: () => link.payload,
+      ask: async (items) => {
+        const answer = await requests.ask(name, encodeRequest({ deadline: now() + limits.timeout, items }), limits.timeout)
+        if (typeof answer === 'string') return answer
+        const replies = decodeAnswer(answer)
+        if (replies === 'refusal') return 'refused'
+        if (replies?.length === items.length) return replies
+        unreadable(answer)
+        return 'unknown'
+      },
+      idle: () => {
+        lanes.delete(name)
+        if (lanes.size === 0) quiet()
+      },
+    })
+    lanes.set(name, lane)
+    return lane
+  }
+
+  /** @returns the answer's octets */
+  const take = (data: Uint8Array): Uint8Array => {
+    const request = decodeRequest(data)
+    if (request === null) {
+      unreadable(data)
+      return REFUSAL
+    }
+    if (now() >= request.deadline) {
+      counters.late++
+      return REFUSAL
+    }
+    const { items } = request
+    counters.received += items.length
+    let answers: readonly Reply[] = []
+    guarded(() => {
+      answers = handlers.take(items)
+    })
+    // some may have been acted on before it failed
+    return encodeAnswer(items.map((_, i) => answers[i] ?? 'unknown'))
+  }
+  const requested = (error: Error | null, message: Msg): void => guarded(() => {
+    if (error !== null) throw error
+    // without a way back nobody would hear of it: not acted on
+    if (message.reply === undefined || message.reply === '') unreadable(message.data)
+    else message.respond(take(message.data))
+  })
+  const own = nc.subscribe(subject(node.id, node.epoch), { callback: requested })
+
+  const everybody = `${prefix}.invalidate`
+  const invalidations = makeInvalidations({
+    node: node.id, epoch: node.epoch, counters, most: () => Math.min(limits.batchOctets, link.payload),
+    publish: (data) => {
+      if (link.up) guarded(() => nc.publish(everybody, data))
+      return link.up
+    },
+    invalidated: (account, generation) => guarded(() => handlers.invalidated(account, generation)),
+    gap: () => guarded(handlers.gap),
+    unreadable,
+  })
+  nc.subscribe(everybody, {
+    callback: (error, message) => guarded(() => {
+      if (error !== null) throw error
+      invalidations.hear(message.data)
+    }),
+  })
+  link.watch({
+    down: abandon,
+    up: () => {
+      counters.reconnects++
+      guarded(handlers.gap)
+      invalidations.mark()
+    },
+    report,
+  })
+  const largest = (): number => longest(link.payload, limits) - ADDRESS
+  const wrong = !await link.flush(limits.timeout) ? `NATS does not answer within ${limits.timeout} ms`
+    : largest() <= 0 ? `max_payload of NATS is ${link.payload}, and the limit of octets of the bus ${limits.octets}: nothing fits` : null
+  if (wrong !== null) {
+    await link.close()
+    throw new UsageError(wrong)
+  }
+  // from here on nothing is missed
+
+  const leave = async (): Promise<void> => {
+    closing = true
+    // first of all the others learn at once that nobody is here; what has come already is taken and answered
+    if (link.up) await within(own.drain().catch(() => {}), limits.timeout)
+    if (lanes.size > 0) await within(new Promise<void>((resolve) => {
+      quiet = resolve
+    }), limits.timeout)
+    abandon()
+    invalidations.flush()
+    await link.flush(limits.timeout)
+    await link.close()
+  }
+  let left: Promise<void> | null = null
+
+  return {
+    connected: true,
+    counters,
+    get largest() {
+      return largest()
+    },
+    send: ({ node: id, epoch, sessionId }: Location, account: string, xml: string): Promise<HandOver> => {
+      if (link.up && !closing) return laneTo(subject(id, epoch)).send({ account, sessionId, xml, kind: kindOf(xml) })
+      counters.busy++
+      counters.shed++
+      return Promise.resolve('busy')
+    },
+    invalidate: (account, generation) => invalidations.tell(account, generation),
+    close: () => left ??= leave(),
+  }
+}
+
+/** A node's id as one part of a subject, in which dots, stars, and white space have a meaning. */
+const token = (id: string): string => toOctets(id).replace(/[^\w-]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+
+/** Of a stanza in canonical form, which begins with the name of its root. */
+const kindOf = (xml: string): Kind => (xml.startsWith('<iq') ? 'iq' : xml.startsWith('<presence') ? 'presence' : 'message')
