@@ -181,7 +181,6 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
       quiet = resolve
     }), limits.timeout)
     abandon()
-    invalidations.flush()
     await link.flush(limits.timeout)
     await link.close()
   }

@@ -28,8 +28,6 @@ export interface InvalidationParts {
 export interface Invalidations {
   tell(account: string, generation: number): void
   hear(data: Uint8Array): void
-  /** Publish what waits, now. */
-  flush(): void
   /** The connection is there again: the others learn from the number whether they have missed something. */
   mark(): void
 }
@@ -98,7 +96,6 @@ export const makeInvalidations = ({ node, epoch, counters, most, publish, invali
       counters.heard += heard.changes.length
       for (const [account, generation] of heard.changes) invalidated(account, generation)
     },
-    flush,
     mark: () => say([]),
   }
 }

@@ -56,14 +56,12 @@ export const openLink = async (url: string, name: string): Promise<Link> => {
   let up = true
   let closing = false
   let payload = nc.info?.max_payload ?? 0
-  /** Which connection it is. */
-  let life = 0
 
   const watch = async (watcher: Watcher): Promise<void> => {
     /** The library says so before the server has seen the subscriptions: a round trip more, or something is missed unnoticed. */
-    const again = (mine: number): void => {
+    const again = (): void => {
       nc.flush().then(() => {
-        if (mine !== life || closing) return
+        if (closing) return
         up = true
         payload = nc.info?.max_payload ?? payload
         watcher.up()
@@ -73,11 +71,10 @@ export const openLink = async (url: string, name: string): Promise<Link> => {
       if (type === 'error') watcher.report('error' in more ? more.error : type)
       if (type === 'close' && !closing) watcher.report(new Error('the connection to NATS was closed for good'))
       if (type === 'disconnect' || type === 'close') {
-        life++
         up = false
         watcher.down()
       }
-      if (type === 'reconnect') again(++life)
+      if (type === 'reconnect') again()
     }
   }
 

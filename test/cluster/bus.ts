@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { openBus } from '../../lib/cluster/bus.js'
-import { decodeAnswer, encodeInvalidation, encodeRequest, REFUSAL, VERSION } from '../../lib/cluster/envelope.js'
+import { decodeAnswer, encodeAnswer, encodeInvalidation, encodeRequest, REFUSAL, VERSION } from '../../lib/cluster/envelope.js'
 import { toOctets } from '../../lib/base/octets.js'
 import type { HandOver } from '../../lib/core/ports.js'
 import { NEEDS_NATS, natsServer, rawNats, testNode, until } from '../helpers/nats.js'
@@ -126,6 +126,19 @@ t.test('on a NATS of this machine', NEEDS_NATS, async (t) => {
     t.equal(a.bus.counters.timedOut, 0)
   })
 
+  t.test('a handler that fails when it hears something does not make the node deaf', async (t) => {
+    const here = cluster()
+    const a = await testNode(t, url, 'a', here)
+    const b = await testNode(t, url, 'b', { ...here, invalidated: (account) => {
+      throw new Error(`a bug of the test, ${account}`)
+    } })
+    a.bus.invalidate(JULIET, 1)
+    a.bus.invalidate('romeo@localhost', 1)
+    await until(() => b.reports.length === 2, 'both are told')
+    t.match(b.reports, [{ message: /juliet/ }, { message: /romeo/ }])
+    t.equal(await a.bus.send(b.at(), JULIET, MESSAGE), 'accepted')
+  })
+
   t.test('a frozen node: requests run into their time-outs, credit bounds what waits for it, and others are served meanwhile', async (t) => {
     const here = { ...cluster(), limits: { timeout: 300, requests: 2, stanzas: 10, batchStanzas: 2 } }
     const a = await testNode(t, url, 'a', here)
@@ -176,18 +189,33 @@ t.test('on a NATS of this machine', NEEDS_NATS, async (t) => {
     const b = await testNode(t, url, 'b', here)
     const last = a.bus.send(b.at(), JULIET, MESSAGE)
     a.bus.invalidate(JULIET, 9)
-    await Promise.all([a.bus.close(), a.bus.close()])
+    const closed = Promise.all([a.bus.close(), a.bus.close()])
+    t.equal(await a.bus.send(b.at(), JULIET, MESSAGE), 'busy', 'from now on nothing is taken')
+    await closed
     t.equal(await last, 'accepted')
+    t.equal(b.got.flat().length, 1)
     await until(() => b.heard.length > 0, 'it was told')
     t.same(b.heard, [`${JULIET} 9`])
-    t.equal(await a.bus.send(b.at(), JULIET, MESSAGE), 'busy', 'nothing is taken any more')
+    t.equal(await a.bus.send(b.at(), JULIET, MESSAGE), 'busy', 'and later neither')
     t.equal(await b.bus.send(a.at(), JULIET, MESSAGE), 'gone')
     t.same([a.reports, b.reports], [[], []])
   })
 
-  t.test('close does not wait longer than the time-outs for who does not answer', async (t) => {
-    const here = { ...cluster(), limits: { timeout: 200, requests: 1 } }
+  t.test('close waits for an answer that takes its time', async (t) => {
+    const here = cluster()
     const a = await testNode(t, url, 'a', here)
+    const raw = await rawNats(t, url)
+    raw.subscribe(`${here.prefix}.node.slow.1`, { callback: (_error, message) => void setTimeout(() => message.respond(encodeAnswer(['accepted'])), 200) })
+    await raw.flush()
+    const sent = a.bus.send({ ...a.at(), node: 'slow' }, JULIET, MESSAGE)
+    await a.bus.close()
+    t.equal(await sent, 'accepted')
+  })
+
+  t.test('close does not wait longer than the time-outs for who does not answer; the others need not wait for it', async (t) => {
+    const here = { ...cluster(), limits: { timeout: 400, requests: 1 } }
+    const a = await testNode(t, url, 'a', here)
+    const b = await testNode(t, url, 'b', here)
     const raw = await rawNats(t, url)
     raw.subscribe(`${here.prefix}.node.frozen.1`, { callback: () => {} })
     await raw.flush()
@@ -199,8 +227,12 @@ t.test('on a NATS of this machine', NEEDS_NATS, async (t) => {
     t.equal(timers(), without, 'no time-out keeps the process alive')
     const waiting = a.bus.send({ ...a.at(), node: 'frozen' }, JULIET, MESSAGE)
     const before = performance.now()
-    await a.bus.close()
-    t.ok(performance.now() - before < 1500)
+    const closed = a.bus.close()
+    await sleep(50)
+    t.equal(await b.bus.send(a.at(), JULIET, MESSAGE), 'gone', 'while it still waits for the answer')
+    t.equal(a.bus.counters.timedOut, 0)
+    await closed
+    t.ok(performance.now() - before < 2000)
     t.equal(await sent, 'unknown')
     t.match(await waiting, /unknown|busy/)
   })

@@ -86,7 +86,7 @@ export interface TestNode {
   at(sessionId?: string): Location
 }
 
-export const testNode = async (t: Teardown, url: string, id: string, { epoch = 1, take, ...options }: Partial<Omit<BusOptions, 'handlers'>> & { epoch?: number; take?: Handlers['take'] } = {}): Promise<TestNode> => {
+export const testNode = async (t: Teardown, url: string, id: string, { epoch = 1, take, invalidated, ...options }: Partial<Omit<BusOptions, 'handlers'> & Pick<Handlers, 'take' | 'invalidated'>> & { epoch?: number } = {}): Promise<TestNode> => {
   const node = { got: [] as Handed[][], heard: [] as string[], reports: [] as unknown[], answer: (): Answer => 'accepted', ahead: 0 } as unknown as TestNode & { bus: NatsBus }
   const bus = await openBus({
     url, node: { id, epoch }, now: () => Date.now() + node.ahead, ...options,
@@ -95,7 +95,7 @@ export const testNode = async (t: Teardown, url: string, id: string, { epoch = 1
         node.got.push([...items])
         return items.map((item) => node.answer(item))
       }),
-      invalidated: (account, generation) => void node.heard.push(`${account} ${generation}`),
+      invalidated: invalidated ?? ((account, generation) => void node.heard.push(`${account} ${generation}`)),
       gap: () => void node.heard.push('gap'),
       report: (error) => void node.reports.push(error),
     },
