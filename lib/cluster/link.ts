@@ -6,7 +6,7 @@ import { UsageError } from '../base/errors.js'
 /** ms between two tries to connect again, with up to half as much more by chance; and for one try. */
 const AGAIN = 250
 const TRY = 5000
-/** ms between two pings of an idle connection; the second without an answer ends it: a frozen server is noticed after three of these. */
+/** ms between two pings of the connection; two without an answer end it: a frozen server is noticed after three of these. */
 const PING = 3000
 
 export interface Watcher {
