@@ -41,9 +41,18 @@ t.test('what a liar on the way loses, doubles, spoils and turns around is found,
     kept = ''
     return both
   }
+  let isKept = false
+  const seen = new Map<string, number>()
   const report = await run(t, (message, count) => {
-    if (count === 20) kept = message // until the next one of the same sender to the same receiver
-    if (count === 20 || count === 150) return ''
+    const before = seen.get(pair(message)) ?? 0
+    seen.set(pair(message), before + 1)
+    // until the next one of the same sender to the same receiver: of two who talk
+    if (!isKept && count >= 20 && before >= 2 && count < 140) {
+      isKept = true
+      kept = message
+      return ''
+    }
+    if (count === 150) return ''
     if (kept !== '' && pair(message) === pair(kept)) return turned(message)
     return count === 160 ? message + message : count === 170 ? message.replace('</body>', '.</body>') : message
   })
