@@ -39,6 +39,8 @@ export interface Feed {
   sent(message: Committed, entry: LoggedEntry): void
   /** An entry that its account's sessions have got already, or need not get. */
   passed(account: string, entry: LoggedEntry): void
+  /** Something that is not of the log is for this very session: where mail waits for its account, behind that (D11). */
+  expects(session: Session): void
   /** A new session stands at this number of its account's log. */
   bound(session: Session, position: number): void
   /**
@@ -150,6 +152,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
       reading.later(session)
     })
   }
+  const expects = (session: Session): void => {
+    if (session.priority === null && !session.behind && (session.wanted !== null || reading.isSoonThere(session))) waitForPresence(session)
+  }
+
   const received = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): number => {
     const { all } = sessions.of(to.bare)
     if (all.length === 0) return 0
@@ -160,7 +166,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     let taken = 0
     for (let i = 0; i < all.length; i++) {
       const session = all[i] as Session
-      if (session.priority === null && !session.behind && (session.wanted !== null || reading.isSoonThere(session))) waitForPresence(session)
+      expects(session)
       if (!follows(session, entry.seq)) continue
       if (originals.includes(session)) {
         if (giveNext(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
@@ -195,6 +201,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
   return {
     received,
     sent,
+    expects,
     passed: (account, entry) => {
       const { all } = sessions.of(account)
       if (all.length === 0) return

@@ -257,6 +257,10 @@ export const makeRouter = (parts: RouterParts): Router => {
         }
       }
     }
+    if (stanza.kind === 'message') {
+      const session = sessions.find(to)
+      if (session !== undefined) feed.expects(session)
+    }
     return deliver(routed, found, exactly(to))
   }
 

