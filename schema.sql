@@ -48,7 +48,8 @@ create table if not exists node (
   n       bigint not null default 0, -- of its last group commit (durability.md D3)
   started timestamptz not null default now(),
   renewed timestamptz not null default now(),
-  signed_off boolean not null default false
+  signed_off boolean not null default false,
+  reaped_by text -- id and epoch of the node that found this epoch to be over; null: none has (lib/store/lease.ts)
 );
 
 -- lib/store/presence.ts: one row a session
@@ -205,3 +206,4 @@ alter table roster add column if not exists approved boolean not null default fa
 alter table roster add column if not exists request text;
 alter table roster add column if not exists listed boolean not null default true;
 create index if not exists roster_granted on roster (jid) where approved or request is not null;
+alter table node add column if not exists reaped_by text;

@@ -332,3 +332,22 @@ export interface Bus {
   /** Tell the other nodes that an account's sessions changed (routing.md, step 6). */
   invalidate(account: string, generation: number): void
 }
+
+/** Another node, as the `node` table has it (routing.md, step 8). */
+export interface WatchedNode {
+  readonly id: string
+  readonly epoch: number
+  /** Raised by each of its renewals. */
+  readonly counter: number
+  readonly signedOff: boolean
+}
+
+/** The `node` table, as one epoch of one node uses it. Every promise settles in bounded time; with AwayError it may have happened or not. */
+export interface LeaseStore {
+  /** Raise this node's counter. ms since 1970 by the database's clock; null: this epoch is over, and stays so. */
+  renew(): Promise<number | null>
+  /** All nodes but this one whose epoch nobody has reaped. */
+  watch(): Promise<readonly WatchedNode[]>
+  /** Compare-and-set: the epoch is over, unless its counter has moved. Of all nodes one gets true, again where it asks again. */
+  reap(id: string, epoch: number, counter: number): Promise<boolean>
+}

@@ -34,7 +34,7 @@ export const registerNode = async (db: Db, id: string): Promise<Node> => db.tran
   await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
   const [row] = await tx.query<{ epoch: number }>(`
     insert into node (id, epoch) values ($1, 1)
-    on conflict (id) do update set epoch = node.epoch + 1, renewal = 0, n = 0, started = now(), renewed = now(), signed_off = false
+    on conflict (id) do update set epoch = node.epoch + 1, renewal = 0, n = 0, started = now(), renewed = now(), signed_off = false, reaped_by = null
     returning epoch`, [id])
   const other = (await nodes(tx)).find((node) => node.id !== id && node.age < OVER)
   if (other !== undefined) {
