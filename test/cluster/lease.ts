@@ -1,7 +1,6 @@
 // The lease in simulated time (routing.md, steps 8 and 9): who falls silent when, who may be reaped by whom, and that nobody
 // acts who was.
 import t from 'tap'
-import fc from 'fast-check'
 import { makeLease } from '../../lib/cluster/lease.js'
 import { makeWorld, TIMES } from '../helpers/lease-world.js'
 
@@ -277,104 +276,10 @@ t.test('a reap whose answer was lost, done or not, is asked for again until ther
   }
 })
 
-t.test('the clock of the database is known to half a round trip; a freeze within one does not spoil it, nor a step or sleep for longer than a renewal', async (t) => {
-  const { world, a } = await settled()
-  const off = (): number => Math.abs(a.lease.databaseNow() - world.time)
-  t.ok(off() < 5)
-  a.network = { there: 1, back: 500, fails: 'never' }
-  await world.pass(TIMES.lease)
-  t.ok(off() < 20, 'the better answer of before is kept')
-  a.network = WELL
-  a.step(MINUTE)
-  await world.pass(TIMES.lease / 3 + 10)
-  t.ok(off() < 5, 'a step is found out at the next renewal')
-  a.freeze()
-  await world.pass(20_000)
-  a.thaw(20_000)
-  t.ok(off() < 5, 'sleep is seen on the wall clock')
-  await world.pass(TIMES.lease)
-  t.ok(off() < 5)
-})
-
-t.test('what an event throws is reported, and harms nothing', async (t) => {
-  const failures: unknown[] = []
-  let time = 0
-  const boom = (): void => {
-    throw new Error('boom')
-  }
-  const lease = makeLease({
-    store: { renew: async () => 0, watch: async () => [{ id: 'b', epoch: 1, counter: 0, signedOff: true }], reap: async () => true }, clock: { now: () => time, monotonic: () => time },
-    node: { id: 'a', epoch: 1 }, times: TIMES, events: { silent: boom, resumed: boom, lost: boom, reaped: boom, failed: (error) => void failures.push(error) },
-  })
-  await lease.tick()
-  time = 66_000
-  t.equal(lease.mayAct(), false)
-  await lease.tick()
-  t.equal(lease.mayAct(), true)
-  t.match(failures, [{ message: 'boom' }, { message: 'boom' }, { message: 'boom' }, { message: 'boom' }])
-})
-
 t.test('renewals that nobody answers do not pile up', async (t) => {
   const { world, a } = await settled()
   a.network = { there: 10 * MINUTE, back: 1, fails: 'never' }
   const asked = a.asked
   await world.pass(5 * MINUTE)
   t.equal(a.asked - asked, 8)
-})
-
-/** ms after which a dead node is reaped where another lives and all is well, clocks 3 % fast or slow included: L + G, a third of L until it is seen, and another until the next look. */
-const BOUND = (TIMES.lease + TIMES.grace + TIMES.lease * 2 / 3) * 1.03 + 1000
-
-const fault = fc.record({
-  kind: fc.constantFrom('freeze', 'suspend', 'away', 'mute', 'slow', 'step', 'all away'), node: fc.nat(2), gap: fc.integer({ min: 0, max: 40_000 }),
-  ms: fc.oneof(fc.integer({ min: 10, max: 15_000 }), fc.integer({ min: 50_000, max: 90_000 })), back: fc.boolean(), first: fc.constantFrom('tick' as const, 'answers' as const),
-})
-
-t.test('whatever freezes, is slow, fails or steps: nobody acts who was reaped, and a dead node is reaped in bounded time', async (t) => {
-  let reaped = 0
-  let rounds = 0
-  await fc.assert(fc.asyncProperty(
-    fc.array(fault, { minLength: 2, maxLength: 14 }), fc.array(fc.constantFrom(0.97, 1, 1.03), { minLength: 3, maxLength: 3 }), fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
-    async (faults, rates, sleeps) => {
-      const world = makeWorld(rates)
-      await world.pass(20_000)
-      for (const { kind, node: i, gap, ms, back, first } of faults) {
-        const node = world.nodes[i] as World['nodes'][number]
-        const heal = (): void => {
-          node.network = WELL
-        }
-        if (kind === 'freeze' || (kind === 'suspend' && sleeps[i] === true)) {
-          node.freeze()
-          world.after(ms, () => node.thaw(kind === 'suspend' ? ms : 0, first))
-        } else if (kind === 'away' || kind === 'mute') {
-          node.network = { ...WELL, fails: kind }
-          world.after(ms, heal)
-        } else if (kind === 'slow') {
-          node.network = { there: back ? 1 : ms / 3, back: back ? ms / 3 : 1, fails: 'never' }
-          world.after(ms, heal)
-          // a machine that sleeps while its wall clock is set back has no clock left to tell by
-        } else if (kind === 'step') node.step(back && sleeps[i] !== true ? -ms : ms)
-        else if (kind === 'all away') for (const one of world.nodes) {
-          one.network = AWAY
-          world.after(ms, () => {
-            one.network = WELL
-          })
-        }
-        await world.pass(gap)
-      }
-      // until the last fault and the last answer on the way are over
-      await world.pass(150_000)
-      const [dead, ...others] = world.nodes as [World['nodes'][number], ...World['nodes']]
-      const { epoch } = dead
-      t.ok(world.nodes.every((node) => node.lease.mayAct()), 'all live on')
-      dead.kill()
-      await world.pass(BOUND)
-      if (world.violations.length > 0) throw new Error(world.violations.join('\n'))
-      const death = world.said(`reaped a/${epoch}`)
-      if (death.length !== 1) throw new Error(`reaped ${death.length} times within ${BOUND} ms`)
-      if (others.some((node) => !node.lease.mayAct())) throw new Error('the others live on')
-      rounds++
-      reaped += world.said('reaped').length - 1
-    }), { numRuns: Number(process.env['LEASE_RUNS'] ?? 150) })
-  t.ok(reaped > 20, `${reaped} of the living were reaped in ${rounds} runs`)
 })

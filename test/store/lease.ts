@@ -50,6 +50,7 @@ t.test('a counter that moved, or a new epoch, wins against a reap', async (t) =>
   await db.query('delete from node where id <> $1', ['a'])
   await registerNode(db, 'a')
   t.equal(await store('b').reap('a', 1, 2), false)
+  t.equal(await store('b').reap('a', 1, 0), false, 'the counter of the new epoch, and the old epoch')
   t.ok(await store('a', 2).renew())
 })
 
