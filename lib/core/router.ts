@@ -257,7 +257,8 @@ export const makeRouter = (parts: RouterParts): Router => {
         }
       }
     }
-    if (stanza.kind === 'message') {
+    // (an error of the server's own is of no stream, and has no order)
+    if (stanza.kind === 'message' && routed.session !== null) {
       const session = sessions.find(to)
       if (session !== undefined) feed.expects(session)
     }
