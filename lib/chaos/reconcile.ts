@@ -174,7 +174,7 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     if (distinct(here.filter(({ form, life, name }) => name !== 0 && life.account === account && (form === 'original' || form === 'archive')).map(({ name }) => name)) > 1 && (flags & RESENT) === 0) {
       accuse('renamed', m, (originals[0]?.life ?? { id: -1 }).id)
     }
-    if (arrived) judgePlaces(m, originals.map(({ life }) => life))
+    if (arrived) judgePlaces(m, originals)
     if ((flags & CHAT) !== 0 && (flags & RESENT) === 0) judgeCarbons(m, seen)
     if (archives) judgeArchives(m, arrived, sender, account, here.filter(({ form }) => form === 'archive').map(({ life }) => life.account))
   }
@@ -187,7 +187,8 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     return false
   }
 
-  function judgePlaces(m: number, got: readonly Life[]): void {
+  function judgePlaces(m: number, originals: readonly { readonly life: Life; readonly name: number }[]): void {
+    const got = originals.map(({ life }) => life)
     const target = messages.get('target', m)
     const account = messages.get('account', m)
     const drained = got.find(({ drain }) => drain)
@@ -199,7 +200,9 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
       const reader = (siblings[account] as number[]).find((client) => partyOf(client).priority >= 0 && endsClean(client))
       if (reader !== undefined) accuse('withheld', m, drained.id)
     }
-    if (drained !== undefined && got.some((life) => !life.drain && life.managed && life.clean)) accuse('cameAgain', m, drained.id)
+    // sent again without an id it may be there more than once, under as many stanza-ids
+    const late = originals.filter(({ life }) => life.drain).map(({ name }) => name)
+    if (drained !== undefined && originals.some(({ life, name }) => !life.drain && life.managed && life.clean && late.includes(name))) accuse('cameAgain', m, drained.id)
   }
 
   /** Sessions that stood all the time, with carbons, next to one that got or sent the message. */

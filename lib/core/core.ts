@@ -128,7 +128,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const isDurable = (domain: string): boolean => durabilityOf(settings, domain) !== 'routed'
   const log = makeMessageLog<Logging>(stores.log, clock, {
     messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender,
-  }, () => acks.flush(), (item, outcome) => router.committed(item, outcome), report, counters.log)
+  }, () => acks.flush(), (item, refusal) => router.refusing(item, refusal), (item, outcome) => router.committed(item, outcome), report, counters.log)
   const acks = makeAcknowledgements(stores.log, log.changed, report)
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),

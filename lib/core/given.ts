@@ -29,6 +29,8 @@ export interface Receipts {
 export interface Pending {
   readonly id: string
   readonly to: string
+  /** The number that it had among the client's stanzas. */
+  readonly number: number
   /** Number of the stanza that says so; 0: none has yet. */
   answer: number
   /** '': a request. Otherwise the condition that a message was refused with. */
@@ -66,10 +68,10 @@ export interface Managed extends Receipts, Journaled {
   done(number: number): void
   /** The message with this number is committed. */
   messageDone(number: number): void
-  /** A request of the client's (D15). False: too many are open. */
+  /** The stanza read last is a request (D15). False: too many are open. */
   asks(id: string, to: string): boolean
-  /** A message of the client's is refused with this condition; the error follows. */
-  refuses(id: string, to: string, condition: string): void
+  /** The client's message with this number is refused with this condition; the error follows. */
+  refuses(number: number, id: string, to: string, condition: string): void
   /** `<r/>` */
   requested(): void
   /** `<a h=''/>` */

@@ -45,9 +45,9 @@ export const readReferences = (text: string): Reference[] => (text === '' ? [] :
   return { number: Number(number), seq: Number(seq), form: FORMS[form] ?? 'original' }
 }))
 
-export type RequestRow = [id: string, to: string, answer: number, refusal: string]
-export const writeRequests = (requests: StreamState['requests']): RequestRow[] => requests.map(({ id, to, answer, refusal }) => [id, to, answer, refusal])
-export const readRequests = (rows: readonly RequestRow[]): StreamState['requests'] => rows.map(([id, to, answer, refusal]) => ({ id, to, answer, refusal }))
+export type RequestRow = [id: string, to: string, answer: number, refusal: string, number: number]
+export const writeRequests = (requests: StreamState['requests']): RequestRow[] => requests.map(({ id, to, answer, refusal, number }) => [id, to, answer, refusal, number])
+export const readRequests = (rows: readonly RequestRow[]): StreamState['requests'] => rows.map(([id, to, answer, refusal, number]) => ({ id, to, answer, refusal, number }))
 
 /** One line of a blob. */
 export const record = ({ account, sessionId, incarnation, h, records, requests, details }: JournalPart): string =>

@@ -40,6 +40,8 @@ interface Out {
   readonly declared: boolean
   /** null: not of the log. */
   readonly given: Given | null
+  /** It says that this message of the client's was refused; 0: it does not. */
+  readonly refuses: number
   readonly size: number
 }
 
@@ -99,9 +101,8 @@ export class ManagedStream implements Managed {
   /** Requests that wait for an answer, or for its acknowledgement. */
   readonly requests: Pending[] = []
   private requestsChanged = false
-  /** Messages were refused, which no journal knows; or the one that is being written. */
-  private refused = false
-  private refusedInBatch = false
+  /** The last message of the client's that was refused. */
+  private refused = 0
   /** As the journal or the row has them; and whether they may have changed: by something that was no message. */
   private details = ''
   private detailsMayDiffer = true
@@ -129,6 +130,8 @@ export class ManagedStream implements Managed {
     this.detailsMayDiffer = true
     if (number > this.lastDone) this.lastDone = number
     if (this.session.uncommitted === 0) this.handled = this.lastDone
+    // a commit may have come between its refusal and this
+    if (this.queue[0]?.refuses === number) this.host.touch(this)
   }
 
   /** The message with this number is committed; earlier ones are, for the log keeps their order. */
@@ -151,8 +154,7 @@ export class ManagedStream implements Managed {
   }
 
   private tell(): void {
-    // a count that covers what was refused makes the client forget it: it would never hear of it after a crash
-    if (this.asked === NOT_ASKED || this.refused || this.refusedInBatch) return
+    if (this.asked === NOT_ASKED) return
     const { h } = this
     if (h < this.asked && h === this.told) return
     this.told = h
@@ -178,7 +180,7 @@ export class ManagedStream implements Managed {
   asks(id: string, to: string): boolean {
     if (id.length > LONGEST_ID) return true // it is going to be refused
     if (this.isFull) return false
-    this.requests.push({ id, to, answer: 0, refusal: '' })
+    this.requests.push({ id, to, number: this.received, answer: 0, refusal: '' })
     this.requestsChanged = true
     return true
   }
@@ -190,10 +192,11 @@ export class ManagedStream implements Managed {
     return sum >= MOST_REQUESTS
   }
 
-  refuses(id: string, to: string, condition: string): void {
-    if (!this.resumable || this.isFull || id.length > LONGEST_ID) return
-    this.requests.push({ id, to, answer: 0, refusal: condition })
-    this.requestsChanged = this.refused = true
+  refuses(number: number, id: string, to: string, condition: string): void {
+    if (!this.resumable || this.isFull || id.length > LONGEST_ID || this.requests.some((r) => r.number === number)) return
+    this.requests.push({ id, to, number, answer: 0, refusal: condition })
+    this.requestsChanged = true
+    this.refused = Math.max(this.refused, number)
     this.host.touch(this)
   }
 
@@ -209,12 +212,12 @@ export class ManagedStream implements Managed {
     const h = this.inBatch === 0 ? this.handled : rest === 0 ? Math.max(this.batchLast, this.lastDone) : this.batchLast
     this.inBatch = 0
     if (!this.resumable) return null
-    this.reserved = Math.min(this.queue.length, MOST_RESERVED)
-    if (this.reserved === 0 && h <= this.journaled && !this.requestsChanged) return null
     this.composed = Math.max(h, this.journaled)
+    this.reserved = Math.min(this.queue.length, MOST_RESERVED)
+    const early = this.queue.findIndex((out) => out.refuses > this.composed)
+    if (early >= 0 && early < this.reserved) this.reserved = early
+    if (this.reserved === 0 && h <= this.journaled && !this.requestsChanged) return null
     this.requestsChanged = false
-    this.refusedInBatch ||= this.refused
-    this.refused = false
     let details: string | null = null
     if (this.detailsMayDiffer) {
       details = this.host.details(this)
@@ -233,7 +236,6 @@ export class ManagedStream implements Managed {
 
   committed(): void {
     this.journaled = this.composed
-    this.refusedInBatch = false
     const ready = this.queue.splice(0, this.reserved)
     this.reserved = 0
     for (const out of ready) this.number(out)
@@ -245,8 +247,6 @@ export class ManagedStream implements Managed {
   voided(): void {
     this.reserved = 0
     this.requestsChanged = this.detailsMayDiffer = true
-    this.refused ||= this.refusedInBatch
-    this.refusedInBatch = false
     this.details = ''
   }
 
@@ -259,8 +259,9 @@ export class ManagedStream implements Managed {
       this.outstanding.set(given.seq, given.form)
       this.logged += size
     }
-    const out: Out = { octets, declared, given, size }
-    if (this.queue.length > 0 || (given !== null && this.resumable)) {
+    const refuses = this.refused > this.journaled ? this.refusedBy(octets) : 0
+    const out: Out = { octets, declared, given, refuses, size }
+    if (this.queue.length > 0 || refuses > 0 || (given !== null && this.resumable)) {
       this.queue.push(out)
       if (given !== null) this.host.touch(this)
     } else this.number(out)
@@ -275,7 +276,7 @@ export class ManagedStream implements Managed {
     // what cannot be resumed need not be kept, but for its number, and what must be answered in its place
     const isKept = this.resumable || isRequest(octets)
     if (isKept && !this.resumable) this.bytes += size
-    this.unacked.push(isKept ? out : given === null ? NOTHING : { octets: '', declared, given, size })
+    this.unacked.push(isKept ? out : given === null ? NOTHING : { octets: '', declared, given, refuses: 0, size })
     if (this.unacked.length === 1) this.since = this.host.now()
     this.wire?.put(octets, declared)
     if (given !== null) this.host.trace.given(this.session, given, this.sent)
@@ -291,17 +292,30 @@ export class ManagedStream implements Managed {
     let i = 0
     for (; i < this.queue.length; i++) {
       const out = this.queue[i] as Out
-      if (out.given !== null) break
+      if (out.given !== null || out.refuses > this.journaled) break
       this.number(out)
     }
     if (i > 0) this.queue.splice(0, i)
     if (this.queue.length > 0) this.host.touch(this)
   }
 
-  private answers(octets: string): void {
+  /**
+   * The message that this stanza says was refused, where the journal does not know yet: a client that has heard of it must not
+   * be told by a lower h, after a crash, to send it again.
+   */
+  private refusedBy(octets: string): number {
+    const pending = octets.startsWith('<message') ? this.answeredBy(octets) : undefined
+    return pending !== undefined && pending.number > this.journaled ? pending.number : 0
+  }
+
+  private answeredBy(octets: string): Pending | undefined {
     const { kind, type, id } = frameOf(octets)
-    if (type !== 'error' && (kind !== 'iq' || type !== 'result')) return
-    const pending = this.requests.find((r) => r.id === id && r.answer === 0 && (r.refusal === '') === (kind === 'iq'))
+    if (type !== 'error' && (kind !== 'iq' || type !== 'result')) return undefined
+    return this.requests.find((r) => r.id === id && r.answer === 0 && (r.refusal === '') === (kind === 'iq'))
+  }
+
+  private answers(octets: string): void {
+    const pending = this.answeredBy(octets)
     if (pending === undefined) return
     pending.answer = this.sent
     this.requestsChanged = true
@@ -380,7 +394,8 @@ export class ManagedStream implements Managed {
   restore(state: StreamState): void {
     this.received = this.handled = this.journaled = this.lastDone = state.h
     this.left = state
-    this.requests.push(...state.requests)
+    // what its h does not cover the client sends again
+    this.requests.push(...state.requests.filter((r) => r.number <= state.h))
   }
 
   /** What its row is to say (D8); call while no commit is under way. */
@@ -426,6 +441,6 @@ export class ManagedStream implements Managed {
   }
 }
 
-const NOTHING: Out = { octets: '', declared: false, given: null, size: 0 }
+const NOTHING: Out = { octets: '', declared: false, given: null, refuses: 0, size: 0 }
 
 const isRequest = (octets: string): boolean => octets.startsWith('<iq') && /^<iq[^>]* type=['"][gs]et['"]/.test(octets)

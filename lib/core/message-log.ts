@@ -20,6 +20,8 @@ export interface Appended {
   readonly number: number
 }
 
+/** Why not; null: there is no such account. */
+export type Refusal = StanzaError | null
 /** Committed; or why not. */
 export type Outcome = Logged | StanzaError
 
@@ -75,11 +77,12 @@ interface Fill {
 
 /**
  * @param settled writes what was acknowledged so far
+ * @param refusing told of a message that is going to be refused, before a journal says that it is done
  * @param done told of each message's outcome
  */
 export const makeMessageLog = <Item extends Appended>(
-  store: LogStore, clock: Clock, bounds: LogBounds, settled: () => Promise<void>, done: (item: Item, outcome: Outcome) => void, report: (error: unknown) => void,
-  counters: Counters['log'],
+  store: LogStore, clock: Clock, bounds: LogBounds, settled: () => Promise<void>, refusing: (item: Item, outcome: Refusal) => void,
+  done: (item: Item, outcome: Outcome) => void, report: (error: unknown) => void, counters: Counters['log'],
 ): MessageLog<Item> => {
   let queue: Item[] = []
   const touched = new Set<Journaled>()
@@ -121,17 +124,20 @@ export const makeMessageLog = <Item extends Appended>(
     return found
   }
 
-  /** Learn what waits for accounts that nobody is there for. */
-  const learn = async (items: readonly Item[]): Promise<void> => {
+  /** Learn what waits for accounts that nobody is there for. @return those that there are not */
+  const learn = async (items: readonly Item[]): Promise<ReadonlySet<string>> => {
     const unknown = new Set<string>()
     for (const { bounded, message } of items) if (bounded && !fills.has(message.receiver)) unknown.add(message.receiver)
-    if (unknown.size === 0) return
+    if (unknown.size === 0) return unknown
     const found: ReadonlyMap<string, Waiting> = await insistently(() => store.waiting([...unknown]))
     for (const account of unknown) {
       const waits = found.get(account)
+      if (waits === undefined) continue
+      unknown.delete(account)
       if (fills.size >= FILLS) fills.delete(fills.keys().next().value as string)
-      fills.set(account, { messages: waits?.messages ?? 0, bytes: waits?.bytes ?? 0, senders: new Map(waits?.senders) })
+      fills.set(account, { ...waits, senders: new Map(waits.senders) })
     }
+    return unknown
   }
 
   /** The database is asked until it answers. */
@@ -201,21 +207,25 @@ export const makeMessageLog = <Item extends Appended>(
 
   const one = async (): Promise<void> => {
     const items = take()
-    await learn(items)
+    let absent = await learn(items)
     const full = overfull(items)
     if (full.size > 0) {
       // before anybody is refused: what was acknowledged, and not written, does not wait any more; nor does what has expired
       await settled().catch(report)
       for (const account of full) fills.delete(account)
-      await learn(items)
+      absent = await learn(items)
     }
-    const refused = new Map<Item, StanzaError>()
+    const refused = new Map<Item, Refusal>()
     const messages: Logging[] = []
     for (const item of items) {
       item.stream?.joins(item.number)
       if (item.stream !== null) touched.add(item.stream)
-      if (item.bounded && isFull(item.message)) refused.set(item, new StanzaError('resource-constraint', 'the receiver\'s mailbox is full'))
-      else {
+      const isAbsent = absent.has(item.message.receiver)
+      if (isAbsent || (item.bounded && isFull(item.message))) {
+        const refusal = isAbsent ? null : new StanzaError('resource-constraint', 'the receiver\'s mailbox is full')
+        refused.set(item, refusal)
+        refusing(item, refusal)
+      } else {
         messages.push(item.message)
         fillUp(item.message)
       }
@@ -247,7 +257,10 @@ export const makeMessageLog = <Item extends Appended>(
     }
     deciding = false
     let i = 0
-    for (const item of items) done(item, refused.get(item) ?? outcomes[i++] as Logged | StanzaError)
+    for (const item of items) {
+      const refusal = refused.get(item)
+      done(item, refusal === undefined ? outcomes[i++] as Outcome : refusal)
+    }
     for (const stream of journaled) stream.committed()
     passed(items.length)
   }

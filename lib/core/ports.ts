@@ -141,7 +141,7 @@ export interface LogStore {
   commit(batch: Batch): Promise<readonly Logged[]>
   /** Of a batch whose outcome is not known: null: it has written nothing and never will (D3); otherwise what it has made. */
   decide(batch: Batch): Promise<readonly Logged[] | null>
-  /** What waits, by account. Accounts for which nothing waits may be absent. */
+  /** What waits, by account; of accounts that there are. */
   waiting(accounts: readonly string[]): Promise<ReadonlyMap<string, Waiting>>
   /** Entries that wait, in order, from behind `after` up to and with `upTo`; fewer than `limit` where they are long, none only where there are none. */
   pull(account: string, after: number, upTo: number, limit: number): Promise<readonly LogEntry[]>

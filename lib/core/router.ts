@@ -20,7 +20,7 @@ import type { Counters } from './counters.js'
 import type { Feed } from './feed.js'
 import type { Resends } from './resends.js'
 import { isLoggable, mayBeArchived } from './loggable.js'
-import type { Appended, MessageLog, Outcome } from './message-log.js'
+import type { Appended, MessageLog, Outcome, Refusal } from './message-log.js'
 import { ARCHIVED, QUEUED, SENT, WANTED } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Resolution, RouteCache } from './route-cache.js'
@@ -66,6 +66,8 @@ export interface Router {
   /** Keep a message for an account that nobody is there for; what Services.keep does. */
   keep(routed: Routed): Promise<Ending>
   /** What became of a message that was put into the log. */
+  /** It will be refused: before its stream's count can say that it is done (D15). */
+  refusing(item: Logging, refusal: Refusal): void
   committed(item: Logging, outcome: Outcome): void
 }
 
@@ -87,16 +89,16 @@ export const makeRouter = (parts: RouterParts): Router => {
   const finish = (sender: Sender, stanza: Stanza, verdict: Verdict, logged: number | null = null): Ending => {
     // what is committed was noted as that
     if (isTraced(stanza) && verdict !== 'logged' && (logged === null || verdict instanceof StanzaError)) trace.ended(sender, stanza, logged ?? sender?.stream?.received ?? 0, inWords(verdict))
-    const ending = verdict instanceof StanzaError ? refuse(sender, stanza, verdict) : verdict
+    const ending = verdict instanceof StanzaError ? refuse(sender, stanza, verdict, logged) : verdict
     countEnding(counters, ending)
     return ending
   }
 
-  const refuse = (sender: Sender, stanza: Stanza, error: StanzaError): Ending => {
+  const refuse = (sender: Sender, stanza: Stanza, error: StanzaError, logged: number | null): Ending => {
     // RFC 6120 §8.3.1: never an error in answer to an error; §8.2.3: nor to a result
     if (stanza.type === 'error' || (stanza.kind === 'iq' && stanza.type === 'result')) return ignored('RFC 6120 §8.3.1')
     if (sender === null) return ignored('RFC 6120 §8.3.1')
-    if (stanza.kind === 'message') sender.stream?.refuses(stanza.id, stanza.to, error.condition)
+    if (stanza.kind === 'message') sender.stream?.refuses(logged ?? sender.stream.received, stanza.id, stanza.to, error.condition)
     sender.outlet.write(errorOf(stanza, sender.jid.full, error), false)
     return 'refused'
   }
@@ -331,7 +333,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     }
     if (outcome === null) {
       cache.setAbsent(to.bare)
-      logged(item, new StanzaError('service-unavailable')) // RFC 6121 §8.5.1
+      logged(item, refusalOf(outcome))
       return
     }
     const committed = { stanza, from, to, sender: session, xml: message.xml }
@@ -393,6 +395,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       if (verdict instanceof StanzaError) throw verdict
       return verdict
     },
+    refusing: ({ routed: { session, stanza }, number }, refusal) => session?.stream?.refuses(number, stanza.id, stanza.to, refusalOf(refusal).condition),
     committed,
     fromClient: (session, stanza) => (inOrder(session, stanza) ? now(session, stanza) : settled(session, 0).then(() => now(session, stanza))),
     fromServer: (stanza) => through(null, stanza, () => {
@@ -414,6 +417,9 @@ export const makeRouter = (parts: RouterParts): Router => {
     })
   }
 }
+
+/** RFC 6121 §8.5.1 */
+const refusalOf = (refusal: Refusal): StanzaError => refusal ?? new StanzaError('service-unavailable')
 
 const after = (walked: Walked | Promise<Walked>, next: (routed: Routed) => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> => {
   if (walked instanceof Promise) return walked.then((w) => after(w, next))

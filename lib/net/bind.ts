@@ -20,8 +20,12 @@ const asked = (account: Jid, wanted: string): Jid => {
   }
 }
 
-/** @param wanted the resource asked for; '' lets the server choose */
-export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wanted: string, lang: string): Promise<Session> => {
+/**
+ * @param wanted the resource asked for; '' lets the server choose
+ * @param tell told of the session before anything else is written to it: who does not know yet that it is bound (§7.6.1) may
+ *   take nothing that comes before
+ */
+export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wanted: string, lang: string, tell: (session: Session) => void): Promise<Session> => {
   const { members, rows } = host
   const jid = wanted === '' ? madeHere(account) : asked(account, wanted)
   let member: Member
@@ -44,7 +48,8 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
   if (last !== null) {
-    host.feed.bound(session, last)
+    tell(session)
+    if (session.open) host.feed.bound(session, last)
     return session
   }
   // removed between the log-in and this, when it had no session that could be ended

@@ -288,9 +288,10 @@ const bind = async (connection: Negotiating, login: Login, frame: Frame): Promis
   const wanted = treeOf(frame.xml).getChild('bind', NS.bind)?.getChildText('resource') ?? ''
   try {
     if (frame.id === '') throw new StanzaError('bad-request', 'an <iq/> needs an id') // §8.1.3
-    const session = await bindResource(connection.host, connection, makeJid(login.username as string, domain), wanted, lang)
-    connection.send(`<iq type='result'${attribute('id', frame.id)}><bind xmlns='${NS.bind}'><jid>${escapeText(session.jid.full)}</jid></bind></iq>`)
-    connection.bind(session)
+    await bindResource(connection.host, connection, makeJid(login.username as string, domain), wanted, lang, (session) => {
+      connection.send(`<iq type='result'${attribute('id', frame.id)}><bind xmlns='${NS.bind}'><jid>${escapeText(session.jid.full)}</jid></bind></iq>`)
+      connection.bind(session)
+    })
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error
     connection.send(errorOf(frame, '', error))

@@ -166,19 +166,21 @@ export const logStore = (db: Db, node: { readonly id: string; readonly epoch: nu
     return noted.length > 0 ? batch.messages.map(() => null) : null
   },
   waiting: async (accounts) => {
-    const rows = await db.query<{ account: string; peer: string; messages: number; bytes: number }>(`
-      select a.account, w.peer, w.messages, w.bytes from unnest($1::text[]) a (account)
-      left join queue q on q.account = a.account
-      cross join lateral (
+    const rows = await db.query<{ account: string; peer: string | null; messages: number; bytes: number }>(`
+      select a.account, w.peer, w.messages, w.bytes from account a left join queue q on q.account = a.account
+      left join lateral (
         select peer, count(*)::int as messages, sum(octet_length(xml))::float8 as bytes from log l
         where l.account = a.account and l.seq > coalesce(q.watermark, 0) and l.flags & 2 = 2 and not coalesce(q.ranges @> l.seq, false)
-        group by peer) w`, [accounts])
+        group by peer) w on true
+      where a.account = any($1) and a.deleted is null`, [accounts])
     const found = new Map<string, { messages: number; bytes: number; senders: Map<string, number> }>()
     for (const { account, peer, messages, bytes } of rows) {
       const one = found.get(account) ?? { messages: 0, bytes: 0, senders: new Map() }
-      one.messages += messages
-      one.bytes += bytes
-      one.senders.set(peer, messages)
+      if (peer !== null) {
+        one.messages += messages
+        one.bytes += bytes
+        one.senders.set(peer, messages)
+      }
       found.set(account, one)
     }
     return found satisfies ReadonlyMap<string, Waiting>

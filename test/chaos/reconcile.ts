@@ -194,6 +194,13 @@ t.test('what a session acknowledged and the last one gets again is found', async
   s.get(message, JULIET)
   s.get(message, JULIET, { life: s.fetcher(1), delayed: true })
   broken(t, s.judge(), { cameAgain: 1 })
+  // sent again without an id, it is there twice, and one of the two was acknowledged
+  const twice = scene()
+  const nameless = twice.say(1)
+  twice.ledger.resent(nameless)
+  twice.get(nameless, JULIET, { name: 7 })
+  twice.get(nameless, JULIET, { name: 8, life: twice.fetcher(1), delayed: true })
+  broken(t, twice.judge(), {})
 })
 
 t.test('a message sent again with an id and got twice is found; without an id it is allowed', async (t) => {

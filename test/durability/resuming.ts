@@ -40,6 +40,97 @@ t.test('D15: that a message was refused is said again after a crash, until the c
   t.same((await resumed(last, again)).got.filter((g) => g.startsWith('<message')), [])
 })
 
+t.test('D15: no client hears that a message was refused, and is told after a crash to send it again', async (t) => {
+  const { life, romeo } = await setUp()
+  await romeo.send("<message to='nobody@localhost' id='m0' type='chat'><body>x</body></message>")
+  await life.quiet()
+  const { commit } = life.store.log
+  const { held, open } = gate()
+  life.store.log.commit = async (batch) => {
+    await held
+    return commit(batch)
+  }
+  const before = romeo.count
+  // known to be nobody by now: refused at once, behind a message that is not committed
+  await romeo.send(chat(JULIET, 'one'))
+  await romeo.send("<message to='nobody@localhost' id='m1' type='chat'><body>x</body></message>")
+  await turn()
+  t.equal(romeo.count, before, 'not yet')
+  const again = await resumed(await life.crash(), romeo)
+  t.notOk(again.got.some((g) => g.includes("id='m1'")), 'its client sends it again, for the server knows nothing of it')
+  t.equal(again.told[0], 2)
+  open()
+
+  const other = await setUp()
+  await other.romeo.send("<message to='nobody@localhost' id='m0' type='chat'><body>x</body></message>")
+  await other.life.quiet()
+  const slow = gate()
+  const { commit: write } = other.life.store.log
+  other.life.store.log.commit = async (batch) => {
+    await slow.held
+    return write(batch)
+  }
+  await other.romeo.send(chat(JULIET, 'one'))
+  await other.romeo.send("<message to='nobody@localhost' id='m1' type='chat'><body>x</body></message>")
+  slow.open()
+  await other.life.quiet()
+  t.match(other.romeo.got.at(-1), /id='m1'.*<service-unavailable/)
+  t.equal((await resumed(await other.life.crash(), other.romeo)).told[0], 4, 'heard, and done')
+})
+
+t.test('D15: of a message that was refused is heard when the count covers it, and not with the first commit that comes', async (t) => {
+  const { life, romeo } = await setUp()
+  await romeo.send("<message to='nobody@localhost' id='m0' type='chat'><body>x</body></message>")
+  await life.quiet()
+  const gates = [gate(), gate(), gate()]
+  const { commit } = life.store.log
+  let commits = 0
+  life.store.log.commit = async (batch) => {
+    await gates[commits++]?.held
+    return commit(batch)
+  }
+  const before = romeo.count
+  await romeo.send(chat(JULIET, 'one'))
+  await turn()
+  // one batch takes no more than this
+  await romeo.send(chat(JULIET, 'x'.repeat(5 * 1024 ** 2)))
+  await romeo.send("<message to='nobody@localhost' id='m1' type='chat'><body>x</body></message>")
+  await romeo.send(chat(JULIET, 'three'))
+  for (const { open } of gates.slice(0, 2)) {
+    open()
+    await turn()
+    t.equal(romeo.count, before)
+  }
+  gates[2]?.open()
+  await life.quiet()
+  t.equal(romeo.count, before + 1)
+  t.match(romeo.got.at(-1), /id='m1'.*<service-unavailable/)
+})
+
+t.test('D15: of a refusal that a commit found not done yet is heard with the next', async (t) => {
+  const { life, romeo } = await setUp()
+  const before = romeo.count
+  const number = ++romeo.stream.received
+  romeo.stream.refuses(number, 'm1', 'nobody@localhost', 'service-unavailable')
+  romeo.stream.write("<message type='error' id='m1' from='nobody@localhost'/>", false, null)
+  await life.quiet()
+  t.equal(romeo.count, before)
+  romeo.stream.done(number)
+  await life.quiet()
+  t.equal(romeo.count, before + 1)
+})
+
+t.test('D15: that a message was refused is in the commit that says that it is done', async (t) => {
+  const { life, romeo } = await setUp()
+  const before = romeo.count
+  life.store.log.before = (what) => what === 'committed' ? new Promise(() => {}) : undefined
+  await romeo.send("<message to='nobody@localhost' id='m1' type='chat'><body>x</body></message>")
+  await turn()
+  const again = await resumed(await life.crash(), romeo, before)
+  t.equal(again.told[0], 2)
+  t.match(again.got.find((g) => g.includes("id='m1'")), /<service-unavailable/)
+})
+
 t.test('promise 3: after a crash a client hears of what has changed in its roster since it was up to date', async (t) => {
   const { life, juliet } = await setUp()
   await juliet.send(`<iq type='get' id='r'><query ${PUSH}/></iq>`)

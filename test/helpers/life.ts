@@ -169,8 +169,7 @@ const makeLife = (store: MemoryStore, clock: FakeClock, { settings = {}, routes 
     login: async (full, lasts = 600) => {
       const client = makeClient(core)
       const jid = parseJid(full)
-      const session = await bindResource(host, client.outlet, parseJid(jid.bare), jid.resource, '')
-      client.bind(session, 0)
+      const session = await bindResource(host, client.outlet, parseJid(jid.bare), jid.resource, '', (bound) => client.bind(bound, 0))
       if (lasts !== null) await core.resumption.enable(session, client.outlet, lasts, () => {})
       return client
     },

@@ -59,7 +59,7 @@ export const memoryLog = (accounts: { has(account: string): boolean }): MemoryLo
     },
     waiting: async (asked) => {
       await store.before('waiting')
-      return new Map(asked.map((account) => {
+      return new Map(asked.filter((account) => accounts.has(account)).map((account) => {
         const all = of(account).filter((e) => waits(account, e))
         const senders = new Map<string, number>()
         for (const { peer } of all) senders.set(peer, (senders.get(peer) ?? 0) + 1)

@@ -95,7 +95,7 @@ t.test('replaced while its stream waits for something, the old session ends befo
   const core = testCore({ store })
   const host = { ...core, settings: defaultSettings({}) } as unknown as Host
   // its connection takes the goodbye, and cannot leave yet
-  const login = (): Promise<Session> => bindResource(host, recordingSession('romeo@localhost/x').outlet, parseJid('romeo@localhost'), 'orchard', '')
+  const login = (): Promise<Session> => bindResource(host, recordingSession('romeo@localhost/x').outlet, parseJid('romeo@localhost'), 'orchard', '', () => {})
   const old = await login()
   const juliet = await core.login('juliet@localhost/balcony')
   await core.from(juliet, '<presence/>')
@@ -108,6 +108,32 @@ t.test('replaced while its stream waits for something, the old session ends befo
   void core.sessionOver(old, true)
   t.same(juliet.got.map((octets) => (parse(octets) as Element).attrs['type'] ?? 'available'), ['unavailable', 'available'])
   t.equal(core.members.get('romeo@localhost'), fresh.member, 'and what is known of the account stays as long as the new one')
+})
+
+t.test('what comes for a resource while it is being bound comes behind the answer: until then its client takes nothing', async (t) => {
+  const store = memoryStore(['romeo@localhost', 'juliet@localhost'])
+  const core = testCore({ store })
+  const host = { ...core, settings: defaultSettings({}) } as unknown as Host
+  const juliet = await core.login('juliet@localhost/balcony')
+  const { outlet, got } = recordingSession('romeo@localhost/orchard')
+  const { save } = store.presence
+  let saved = (): void => {}
+  const asking = new Promise<void>((resolve) => {
+    store.presence.save = async (rows) => {
+      resolve()
+      await new Promise<void>((go) => {
+        saved = go
+      })
+      return save(rows)
+    }
+  })
+  const binding = bindResource(host, outlet, parseJid('romeo@localhost'), 'orchard', '', () => void got.push('<bound/>'))
+  await asking
+  await core.from(juliet, "<iq type='get' id='p1' to='romeo@localhost/orchard'><ping xmlns='urn:xmpp:ping'/></iq>")
+  t.same(got, [])
+  saved()
+  await binding
+  t.match(got, ['<bound/>', /^<iq .*p1/])
 })
 
 t.test('an account that is removed between log-in and bind gets no session', async (t) => {
