@@ -153,7 +153,9 @@ export const makeFeed = (parts: FeedParts): Feed => {
     })
   }
   const expects = (session: Session): void => {
-    if (session.priority === null && !session.behind && (session.wanted !== null || reading.isSoonThere(session))) waitForPresence(session)
+    // being bound (or restored, and not resumed yet): it is looked at then
+    if (session.boundAt === -Infinity) session.missed = true
+    else if (session.priority === null && !session.behind && (session.wanted !== null || reading.isSoonThere(session))) waitForPresence(session)
   }
 
   const received = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): number => {
@@ -212,7 +214,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       session.position = position
       session.boundAt = clock.monotonic()
       session.member.seq = Math.max(session.member.seq, position)
-      // what came for its full JID while it was being bound, too, is behind what waits for the bare one
+      // what came for its full JID while it was being bound, of the log or not, is behind what waits for the bare one
       if (session.missed) waitForPresence(session)
       else {
         session.behind = false

@@ -96,6 +96,32 @@ t.test('D11: nor does what is not of the log, for a session that is yet to say t
   }
 })
 
+t.test('D11: nor does it while the session is being bound', async (t) => {
+  for (const waits of [true, false]) {
+    const life = setUp()
+    const romeo = await life.login(`${ROMEO}/orchard`)
+    if (waits) await romeo.send(chat(JULIET, 'waits'))
+    await life.quiet()
+    const { held, open } = gate()
+    const { save } = life.store.presence
+    life.store.presence.save = async (rows) => {
+      await held
+      return save(rows)
+    }
+    const binding = life.login(`${JULIET}/balcony`)
+    await turn()
+    await romeo.send(headline(`${JULIET}/balcony`, 'now'))
+    open()
+    const juliet = await binding
+    await turn(50)
+    t.same(bodies(juliet.got), waits ? [] : ['now'])
+    await juliet.send('<presence/>')
+    await life.quiet()
+    t.ok(await until(() => bodies(juliet.got).includes('now')))
+    t.same(bodies(juliet.got), waits ? ['waits', 'now'] : ['now'])
+  }
+})
+
 t.test('D11: a session that is detached gets what came meanwhile in the order in which it came', async (t) => {
   const life = setUp()
   befriend(life.store, ROMEO, JULIET)
