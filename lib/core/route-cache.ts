@@ -29,6 +29,11 @@ export type Resolution = Here | 'unknown'
 export interface RouteCache {
   /** Where an account's sessions are; of a full JID bound here, its own are enough. */
   resolve(to: Jid): Resolution | Promise<Resolution>
+  /**
+   * Where an account has sessions elsewhere, for a message whose commit has just found it at this generation (routing.md, step
+   * 4): an entry of that generation is right however old it is, and counts as written anew; one of an older generation is not used.
+   */
+  at(account: string, generation: number): Route | Promise<Route | 'unknown'>
   /** The entry was found wrong (the owner refused): forget it, so that the next look-up asks the store. */
   stale(account: string): void
   /** An account's sessions changed elsewhere; a look-up under way must not be cached. */
@@ -47,6 +52,7 @@ interface Entry {
 }
 
 const NOWHERE: Route = { generation: 0, elsewhere: [] }
+const OLD_TOO = { allowStale: true }
 
 export const makeRouteCache = (
   sessions: Sessions, store: PresenceStore, clock: Clock, counters: Counters, options: RouteCacheOptions,
@@ -56,6 +62,7 @@ export const makeRouteCache = (
   const jitter = (ttl: number): number => Math.max(1, Math.round(ttl * (0.85 + Math.random() * 0.3)))
   const entries = new LRUCache<string, Entry>({
     max: options.entries, ttl: options.ttl, perf, ttlResolution: 0, updateAgeOnGet: false, updateAgeOnHas: false, // TTL counts from the write
+    noDeleteOnStaleGet: true, // a commit may confirm it
     dispose: (_value, _key, reason) => {
       if (reason === 'evict') count.evicted++
     },
@@ -100,6 +107,12 @@ export const makeRouteCache = (
     return flight.promise
   }
 
+  /** A look-up that was under way may have read before the commit. */
+  const fresh = async (account: string, generation: number): Promise<Route | 'unknown'> => {
+    const route = await lookup(account)
+    return route === 'unknown' || route.generation >= generation ? route : lookup(account)
+  }
+
   const merge = (here: Here, route: Route): Here => (route.elsewhere.length === 0 ? here : { ...here, elsewhere: route.elsewhere })
 
   return {
@@ -118,6 +131,20 @@ export const makeRouteCache = (
       }
       count.misses++
       return lookup(to.bare).then((route) => (route === 'unknown' ? route : merge(sessions.of(to.bare), route)))
+    },
+    at: (account, generation) => {
+      const entry = entries.get(account, OLD_TOO)
+      if (entry !== undefined && entry.route.generation >= generation) {
+        count.hits++
+        if (entry.route.generation === generation && (entry.era !== era || entries.getRemainingTTL(account) < options.ttl >> 1)) {
+          count.confirmed++
+          entries.set(account, { route: entry.route, era }, { ttl: jitter(options.ttl) })
+        }
+        return entry.route
+      }
+      count.misses++
+      if (entry !== undefined) count.outdated++
+      return fresh(account, generation)
     },
     stale: (account) => {
       count.refusedStale++

@@ -230,3 +230,66 @@ t.test('a second node in the same Postgres: hit, expiry, stale and refused, look
   t.equal(bus.sent.length, 1)
   t.match(romeo.got.at(-1), /service-unavailable/)
 })
+
+const at = async (cache: RouteCache, generation: number): Promise<string> => {
+  const found = await cache.at('juliet@localhost', generation)
+  return found === 'unknown' ? found : `${found.generation}: ${found.elsewhere.map((l) => l.resource).join(' ')}`
+}
+/** The store says so, at each look-up; returns how many there were. */
+const scripted = (store: MemoryStore, answers: readonly (() => Promise<{ generation: number; resource: string }>)[]): { count: number } => {
+  const asked = { count: 0 }
+  store.presence.lookup = async () => {
+    const { generation, resource } = await (answers[Math.min(asked.count++, answers.length - 1)] as () => Promise<{ generation: number; resource: string }>)()
+    return new Map([['juliet@localhost', { generation, elsewhere: [there(resource)] }]])
+  }
+  return asked
+}
+
+t.test('a commit says how an entry stands: of its generation it is used however old it is, and lives on; an older one is not used', async (t) => {
+  const { cache, store, clock, counters } = setUp()
+  const asked = scripted(store, [async () => ({ generation: 3, resource: 'balcony' }), async () => ({ generation: 4, resource: 'garden' })])
+  t.equal(await at(cache, 3), '3: balcony')
+  for (let i = 0; i < 20; i++) {
+    clock.time += 50_000
+    t.equal(await at(cache, 3), '3: balcony')
+  }
+  clock.time += 3_600_000
+  t.equal(await at(cache, 3), '3: balcony', 'expired, and right')
+  t.equal(asked.count, 1)
+  t.equal(await where(cache), 'balcony', 'it counts as written anew')
+  cache.invalidateAll()
+  t.equal(await at(cache, 3), '3: balcony', 'after a gap, too')
+  t.equal(await where(cache), 'balcony')
+  t.equal(asked.count, 1)
+  t.equal(await at(cache, 4), '4: garden')
+  t.equal(await at(cache, 3), '4: garden', 'somebody logged in since that commit, and has read the log')
+  t.equal(asked.count, 2)
+  t.match(counters.route, { outdated: 1, lookups: 2 })
+})
+
+t.test('a look-up that began before the commit is not enough', async (t) => {
+  const { cache, store } = setUp()
+  let answer = (): void => {}
+  const asked = scripted(store, [
+    () => new Promise((resolve) => {
+      answer = () => resolve({ generation: 3, resource: 'balcony' })
+    }),
+    async () => ({ generation: 4, resource: 'garden' }),
+  ])
+  const first = where(cache)
+  await new Promise((resolve) => setImmediate(resolve))
+  const second = at(cache, 4)
+  answer()
+  t.equal(await first, 'balcony')
+  t.equal(await second, '4: garden')
+  t.equal(asked.count, 2)
+})
+
+t.test('an entry that only reads used is looked up again once it has expired, although a commit could have confirmed it', async (t) => {
+  const { cache, store, clock } = setUp()
+  const asked = scripted(store, [async () => ({ generation: 3, resource: 'balcony' })])
+  await where(cache)
+  clock.time += 120_000
+  await where(cache)
+  t.equal(asked.count, 2)
+})
