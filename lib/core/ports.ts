@@ -178,6 +178,19 @@ export interface LeftSession {
   readonly stream: StreamRow | null
 }
 
+/** One life of a node. */
+export interface Owner {
+  readonly id: string
+  readonly epoch: number
+}
+
+export interface TakeoverStore {
+  /** Sessions of an epoch that is over, which are this node's now: of at most `limit` accounts. None: there are no more. */
+  adopt(from: Owner, limit: number): Promise<readonly LeftSession[]>
+  /** A session that can be resumed, and that another life has, which may be alive; it is this node's now. null: there is none. */
+  take(account: string, sessionId: string): Promise<{ readonly from: Owner; readonly left: LeftSession } | null>
+}
+
 export interface ResumptionStore {
   /** A new stream, or one with a new incarnation: the whole row. */
   save(row: StreamRow): Promise<void>

@@ -3,18 +3,20 @@
 import { toOctets } from '../base/octets.js'
 import { readBlob, readReferences, readRequests, replay, writeReferences, writeRequests } from '../core/journal.js'
 import type { RequestRow, StreamState } from '../core/journal.js'
-import type { Db, LeftSession, ResumptionStore, StreamRow } from '../core/ports.js'
+import type { Db, LeftSession, Owner, ResumptionStore, StreamRow } from '../core/ports.js'
 
 const requestsText = (requests: StreamState['requests']): string => JSON.stringify(writeRequests(requests))
 const requestsOf = (text: string): StreamState['requests'] => readRequests(JSON.parse(text) as RequestRow[])
 
-const columns = (rows: readonly StreamRow[]): unknown[][] => [
+/** Account, session id, incarnation and the state of streams, as columns. */
+export const streamColumns = (rows: readonly StreamRow[]): unknown[][] => [
   rows.map((r) => r.account), rows.map((r) => r.sessionId), rows.map((r) => r.incarnation), rows.map((r) => r.h), rows.map((r) => r.outbound),
   rows.map((r) => r.position), rows.map((r) => writeReferences(r.unacked)), rows.map((r) => requestsText(r.requests)),
   rows.map((r) => r.details), rows.map((r) => r.folded), rows.map((r) => r.detached),
 ]
 
-interface Row {
+/** A session that somebody has left, as `LEFT` selects it. */
+export interface LeftRow {
   account: string
   sessionId: string
   resource: string
@@ -33,10 +35,33 @@ interface Row {
   detached: number | null
 }
 
+export const LEFT = `
+  select p.account, p.session_id as "sessionId", p.resource, coalesce(r.incarnation, p.incarnation) as incarnation, p.priority, p.presence, a.seq as last,
+    r.lasts, r.h, r.outbound, r.position, r.unacked, r.requests, r.details, r.folded, r.detached
+  from presence p join account a on a.account = p.account left join resumption r on r.account = p.account and r.session_id = p.session_id and r.ended is null`
+
+/** null: it cannot be resumed. */
+export const streamOf = (row: LeftRow): StreamRow | null => {
+  const { account, sessionId, resource, incarnation, lasts, h, outbound, position, details, folded, detached } = row
+  return lasts === null ? null : {
+    account, sessionId, resource, incarnation, lasts, h, outbound, position, details, folded, detached,
+    unacked: readReferences(row.unacked), requests: requestsOf(row.requests),
+  }
+}
+
+export const leftOf = (rows: readonly LeftRow[], streams: ReadonlyMap<string, StreamRow>, node: Owner): readonly LeftSession[] => rows.map((row) => ({
+  last: row.last,
+  row: {
+    account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch,
+    priority: row.priority, presence: row.presence === null ? null : toOctets(row.presence),
+  },
+  stream: streams.get(`${row.account} ${row.sessionId}`) ?? null,
+}))
+
 /** Streams in one statement. */
 const SOME = 500
 
-export const resumptionStore = (db: Db, node: { readonly id: string; readonly epoch: number }): ResumptionStore => {
+export const resumptionStore = (db: Db, node: Owner): ResumptionStore => {
   const fold = async (rows: readonly StreamRow[]): Promise<ReadonlySet<string>> => {
     const moved = new Set<string>()
     for (let i = 0; i < rows.length; i += SOME) {
@@ -47,7 +72,7 @@ export const resumptionStore = (db: Db, node: { readonly id: string; readonly ep
           f (account, session_id, incarnation, h, outbound, position, unacked, requests, details, folded, detached)
         where r.account = f.account and r.session_id = f.session_id and r.incarnation = f.incarnation and r.node = $12 and r.epoch = $13
           and r.folded <= f.folded and r.ended is null
-        returning r.session_id as id`, [...columns(rows.slice(i, i + SOME)), node.id, node.epoch])
+        returning r.session_id as id`, [...streamColumns(rows.slice(i, i + SOME)), node.id, node.epoch])
       for (const { id } of found) moved.add(id)
     }
     return moved
@@ -102,24 +127,14 @@ export const resumptionStore = (db: Db, node: { readonly id: string; readonly ep
     },
     restore: async () => {
       // sessions of earlier lives: the node has taken their rows over (lib/store/node.ts)
-      const rows = await db.query<Row>(`
-        select p.account, p.session_id as "sessionId", p.resource, coalesce(r.incarnation, p.incarnation) as incarnation, p.priority, p.presence, a.seq as last,
-          r.lasts, r.h, r.outbound, r.position, r.unacked, r.requests, r.details, r.folded, r.detached
-        from presence p join account a on a.account = p.account left join resumption r on r.account = p.account and r.session_id = p.session_id and r.ended is null
-        where p.node = $1 and p.epoch = $2 order by p.account`, [node.id, node.epoch])
+      const rows = await db.query<LeftRow>(`${LEFT} where p.node = $1 and p.epoch = $2 order by p.account`, [node.id, node.epoch])
       const states = new Map<string, StreamRow>()
-      for (const { priority: _, presence: __, last: ___, lasts, ...row } of rows) {
-        if (lasts !== null) states.set(`${row.account} ${row.sessionId}`, { ...row, lasts, unacked: readReferences(row.unacked), requests: requestsOf(row.requests) })
+      for (const row of rows) {
+        const stream = streamOf(row)
+        if (stream !== null) states.set(`${row.account} ${row.sessionId}`, stream)
       }
       await replayAll(states)
-      return rows.map((row): LeftSession => ({
-        last: row.last,
-        row: {
-          account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch,
-          priority: row.priority, presence: row.presence === null ? null : toOctets(row.presence),
-        },
-        stream: states.get(`${row.account} ${row.sessionId}`) ?? null,
-      }))
+      return leftOf(rows, states, node)
     },
   }
 
