@@ -54,6 +54,16 @@ export class AwayError extends Error {
   }
 }
 
+/** Nothing was written: sessions of these accounts may be another node's by now (durability.md D2). */
+export class MovedError extends Error {
+  override readonly name = 'MovedError'
+  readonly accounts: readonly string[]
+  constructor(accounts: readonly string[]) {
+    super(`the sessions of ${accounts.length} accounts have changed`)
+    this.accounts = accounts
+  }
+}
+
 /** RFC 6120 §4.9.3: the conditions of stream errors that jidway sends. */
 export type StreamCondition =
   | 'bad-format'

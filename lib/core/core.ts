@@ -4,7 +4,7 @@ import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import { durabilityOf } from '../base/durability.js'
 import type { Jid } from '../base/jid.js'
-import { AwayError, StanzaError } from '../base/errors.js'
+import { AwayError, StanzaError, StreamError } from '../base/errors.js'
 import type { Condition } from '../base/errors.js'
 import type { Frame, Stanza } from '../base/stanza.js'
 import type { Given } from './given.js'
@@ -26,6 +26,7 @@ import { makeAcknowledgements } from './acknowledgements.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import { makeFeed } from './feed.js'
 import type { Feed } from './feed.js'
+import { makeFence, raisedTo } from './fence.js'
 import { makeMessageLog } from './message-log.js'
 import type { MessageLog } from './message-log.js'
 import { makeResumption } from './resumption.js'
@@ -128,7 +129,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const isDurable = (domain: string): boolean => durabilityOf(settings, domain) !== 'routed'
   const log = makeMessageLog<Logging>(stores.log, clock, {
     messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender,
-  }, () => acks.flush(), (item, refusal) => router.refusing(item, refusal), (item, outcome) => router.committed(item, outcome), report, counters.log)
+  }, () => acks.flush(), (item, refusal) => router.refusing(item, refusal), (item, outcome) => router.committed(item, outcome), report, counters.log,
+    bus.connected ? makeFence(stores.presence, sessions, node, (session) => sessionMoved(session)) : null)
   const acks = makeAcknowledgements(stores.log, log.changed, report)
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
@@ -146,7 +148,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     feed.room(session)
   }
   const resends = makeResends(stores.log, clock, settings.resumeWindow * 1000 + 3_600_000, log.reached)
-  const rows = makePresenceRows(stores.presence, bus, node, linger)
+  const rows = makePresenceRows(stores.presence, bus, node, (account, generation) => raisedTo(members.get(account), generation), linger)
   const members = makeMembers(stores.members)
   const rosters = makeRosters(stores.rosters, sessions, members, settings.rosterMaxItems)
   const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change))
@@ -223,6 +225,20 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     })
     ending.set(full, all)
     return all
+  }
+
+  /** It lives on, on another node (durability.md D9): nobody hears of it here but the connection that it had. */
+  const sessionMoved = (session: Session): void => {
+    if (session.moved) return
+    session.moved = true
+    if (!session.open) return
+    session.open = false
+    sessions.remove(session)
+    feed.left(session)
+    resumption.moved(session)
+    session.outlet.close(new StreamError('conflict', 'the session goes on elsewhere'))
+    if (session.carbons) session.member.copies--
+    members.release(session.member)
   }
 
   /** Durability.md D15, XEP-0198 §5: who asked it something is told that there will be no answer; what it did not get and is not of the log goes back. */

@@ -2,6 +2,7 @@
 // sessions: who may see its presence, whose presence it sees, whom it blocks. So presence goes to a thousand contacts, and a
 // message past a block list, without a question to the store. Gone with the last session.
 import type { Blocklist } from './blocklist.js'
+import { NO_GENERATION } from './fence.js'
 import { makeBlocklist } from './blocklist.js'
 import { makeBatcher } from './batcher.js'
 import type { MemberRows, MemberStore } from './ports.js'
@@ -20,6 +21,8 @@ export interface Member {
   copies: number
   /** Number of the last entry of its log that is known here. */
   seq: number
+  /** At which its sessions here are known to be this node's (durability.md D2); NO_GENERATION: it is not known. */
+  generation: number
   /** SHA-1 of its avatar in hexadecimal (XEP-0153); '' where it has none. */
   photo: string
 }
@@ -48,6 +51,7 @@ export const makeMember = (account: string, { to, from, requests, blocked, photo
   blocks: makeBlocklist(blocked),
   copies: 0,
   seq: 0,
+  generation: NO_GENERATION,
   photo,
 })
 

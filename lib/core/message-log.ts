@@ -4,7 +4,7 @@
 // A message counts only once its batch is committed. While the database is away batches wait and are tried again; nobody is
 // told anything wrong, and reading from clients slows down because what they may have uncommitted is bounded (D20).
 import { randomBytes } from 'node:crypto'
-import { AwayError, StanzaError } from '../base/errors.js'
+import { AwayError, MovedError, StanzaError } from '../base/errors.js'
 import type { Journaled } from './given.js'
 import type { Counters } from './counters.js'
 import type { Batch, Clock, Logged, Logging, LogStore, Waiting } from './ports.js'
@@ -22,8 +22,17 @@ export interface Appended {
 
 /** Why not; null: there is no such account. */
 export type Refusal = StanzaError | null
-/** Committed; or why not. */
-export type Outcome = Logged | StanzaError
+/** Committed; or why not. 'moved': its session is another node's, and its client sends it there. */
+export type Outcome = Logged | StanzaError | 'moved'
+
+/** Whose sessions may be other nodes' by now (D2). */
+export interface Fence<Item> {
+  /** Of the senders: account and generation. */
+  of(items: readonly Item[]): ReadonlyMap<string, number>
+  /** The generations of these are others: find out which of their sessions have moved. */
+  check(items: readonly Item[], accounts: readonly string[]): Promise<void>
+  hasMoved(item: Item): boolean
+}
 
 export interface MessageLog<Item extends Appended> {
   /** Put a message in. Throws StanzaError where too many wait. */
@@ -79,10 +88,12 @@ interface Fill {
  * @param settled writes what was acknowledged so far
  * @param refusing told of a message that is going to be refused, before a journal says that it is done
  * @param done told of each message's outcome
+ * @param fence null: there are no other nodes
  */
 export const makeMessageLog = <Item extends Appended>(
   store: LogStore, clock: Clock, bounds: LogBounds, settled: () => Promise<void>, refusing: (item: Item, outcome: Refusal) => void,
   done: (item: Item, outcome: Outcome) => void, report: (error: unknown) => void, counters: Counters['log'],
+  fence: Fence<Item> | null = null,
 ): MessageLog<Item> => {
   let queue: Item[] = []
   const touched = new Set<Journaled>()
@@ -154,10 +165,19 @@ export const makeMessageLog = <Item extends Appended>(
   }
 
   /** Until it is known to have happened (D3). Throws what says that this batch cannot be written. */
-  const settle = async (messages: readonly Logging[], blob: string): Promise<readonly Logged[]> => {
+  const settle = async (items: readonly Item[], blob: string): Promise<readonly Outcome[]> => {
     for (;;) {
       const begun = clock.monotonic()
-      const batch: Batch = { n: n + 1, messages, blob, mark: randomBytes(4).readInt32LE(), at: clock.now() }
+      const ours = fence === null ? items : items.filter((item) => !fence.hasMoved(item))
+      const batch: Batch = {
+        n: n + 1, messages: ours.map((item) => item.message), blob, mark: randomBytes(4).readInt32LE(), at: clock.now(), ...(fence === null ? {} : { fences: fence.of(ours) }),
+      }
+      /** Of all that were asked for. */
+      const all = (outcomes: readonly Logged[]): readonly Outcome[] => {
+        if (ours.length === items.length) return outcomes
+        const found = new Map(ours.map((item, i) => [item, outcomes[i] as Logged]))
+        return items.map((item) => (found.has(item) ? found.get(item) as Logged : 'moved'))
+      }
       try {
         const outcomes = await store.commit(batch)
         n = batch.n
@@ -167,8 +187,12 @@ export const makeMessageLog = <Item extends Appended>(
           const made = outcomes[i]
           if (made !== null && made !== undefined) counters.entries += made.sent === null ? 1 : 2
         }
-        return outcomes
+        return all(outcomes)
       } catch (error) {
+        if (error instanceof MovedError && fence !== null) {
+          await insistently(() => fence.check(ours, error.accounts))
+          continue
+        }
         if (!(error instanceof AwayError)) throw error
         report(error)
       }
@@ -176,23 +200,23 @@ export const makeMessageLog = <Item extends Appended>(
       await new Promise((resolve) => setTimeout(resolve, stopped ? 0 : RETRY))
       const decided = await insistently(() => store.decide(batch))
       n = batch.n
-      if (decided !== null) return decided
+      if (decided !== null) return all(decided)
     }
   }
 
   /** One bad row must not be everybody's: the batch is halved until it stands alone. */
-  const write = async (messages: readonly Logging[], blob: string): Promise<readonly (Logged | StanzaError)[]> => {
+  const write = async (items: readonly Item[], blob: string): Promise<readonly Outcome[]> => {
     try {
-      return await settle(messages, blob)
+      return await settle(items, blob)
     } catch (error) {
-      if (!isBad(error) || messages.length === 0) throw error
-      if (messages.length === 1) {
+      if (!isBad(error) || items.length === 0) throw error
+      if (items.length === 1) {
         report(error)
         if (blob !== '') await settle([], blob)
         return [new StanzaError('internal-server-error', 'the message cannot be stored')]
       }
-      const half = messages.length >> 1
-      return [...await write(messages.slice(0, half), ''), ...await write(messages.slice(half), blob)]
+      const half = items.length >> 1
+      return [...await write(items.slice(0, half), ''), ...await write(items.slice(half), blob)]
     }
   }
 
@@ -216,7 +240,7 @@ export const makeMessageLog = <Item extends Appended>(
       absent = await learn(items)
     }
     const refused = new Map<Item, Refusal>()
-    const messages: Logging[] = []
+    const written: Item[] = []
     for (const item of items) {
       item.stream?.joins(item.number)
       if (item.stream !== null) touched.add(item.stream)
@@ -226,12 +250,12 @@ export const makeMessageLog = <Item extends Appended>(
         refused.set(item, refusal)
         refusing(item, refusal)
       } else {
-        messages.push(item.message)
+        written.push(item)
         fillUp(item.message)
       }
     }
     const journaled: Journaled[] = []
-    let outcomes: readonly (Logged | StanzaError)[]
+    let outcomes: readonly Outcome[]
     try {
       let blob = ''
       for (const stream of touched) {
@@ -242,7 +266,7 @@ export const makeMessageLog = <Item extends Appended>(
       }
       touched.clear()
       deciding = true
-      outcomes = messages.length === 0 && blob === '' ? [] : await write(messages, blob)
+      outcomes = written.length === 0 && blob === '' ? [] : await write(written, blob)
     } catch (error) {
       deciding = false
       for (const stream of journaled) {

@@ -55,6 +55,12 @@ export interface Raised {
   readonly seq: number
 }
 
+/** What the presence table says of an account's sessions, by id. */
+export interface Owners {
+  readonly generation: number
+  readonly sessions: ReadonlyMap<string, Owner>
+}
+
 export interface PresenceStore {
   /** Write or rewrite rows and raise their accounts' generations, in one transaction. A row of another session of the same full JID is replaced. */
   save(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>>
@@ -62,6 +68,8 @@ export interface PresenceStore {
   update(rows: readonly SessionRow[]): Promise<void>
   /** Compare-and-delete: a row goes only if it is still this session's on this node and epoch. Raises generations. */
   remove(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>>
+  /** All sessions of these accounts, whoever has them. Accounts that do not exist are absent. */
+  owners(accounts: readonly string[]): Promise<ReadonlyMap<string, Owners>>
   /** The routes of these accounts in one query (sessions of `node` at `epoch` left out, and those of reaped nodes). Accounts that do not exist are absent. */
   lookup(accounts: readonly string[], except: { node: string; epoch: number }): Promise<ReadonlyMap<string, Route>>
 }
@@ -131,12 +139,15 @@ export interface Batch {
   readonly mark: number
   /** ms since 1970 */
   readonly at: number
+  /** Accounts of its senders, and the generation at which this node knows their sessions (D2). Absent: there is no other node. */
+  readonly fences?: ReadonlyMap<string, number>
 }
 
 export interface LogStore {
   /**
    * In one transaction. One outcome a message.
-   * Throws AwayError where it is not known whether it happened; any other error says that it did not.
+   * Throws AwayError where it is not known whether it happened; any other error says that it did not, among them MovedError
+   * where a fence does not hold.
    */
   commit(batch: Batch): Promise<readonly Logged[]>
   /** Of a batch whose outcome is not known: null: it has written nothing and never will (D3); otherwise what it has made. */

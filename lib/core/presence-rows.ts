@@ -33,13 +33,16 @@ const RETRY = 1000
  */
 const LINGER = 2000
 
-export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: string; epoch: number }, linger = LINGER): PresenceRows => {
+export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: string; epoch: number }, raised: (account: string, generation: number) => void, linger = LINGER): PresenceRows => {
   let waiting = 0
   let retry: NodeJS.Timeout | null = null
   const failed: SessionRow[] = []
 
-  const announce = (raised: ReadonlyMap<string, Raised>): void => {
-    for (const [account, { generation }] of raised) bus.invalidate(account, generation)
+  const announce = (all: ReadonlyMap<string, Raised>): void => {
+    for (const [account, { generation }] of all) {
+      raised(account, generation)
+      bus.invalidate(account, generation)
+    }
   }
 
   // Statements one after the other: two would lock rows of the same sessions in two orders, and an older presence could stay
@@ -52,9 +55,9 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     const gone = rows.filter((c) => c.gone).map((c) => c.row)
     const saved = rows.filter((c) => !c.gone).map((c) => c.row)
     if (gone.length > 0) announce(await store.remove(gone))
-    const raised: ReadonlyMap<string, Raised> = saved.length > 0 ? await store.save(saved) : new Map<string, Raised>()
-    announce(raised)
-    return changes.map(({ row }) => raised.get(row.account)?.seq ?? null)
+    const written: ReadonlyMap<string, Raised> = saved.length > 0 ? await store.save(saved) : new Map<string, Raised>()
+    announce(written)
+    return changes.map(({ row }) => written.get(row.account)?.seq ?? null)
   }), BATCH, WAITING)
 
   const rowOf = (s: Session, priority = s.wanted, presence = s.presence): SessionRow => ({

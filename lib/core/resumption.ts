@@ -29,6 +29,8 @@ export interface Resumption {
    * client were done; null: nothing is known of it. @param goesOn whether the client still waits
    */
   resume(account: string, id: string, goesOn: () => boolean): Promise<Detached | number | null>
+  /** The session is another node's. */
+  moved(session: Session): void
   /** The session is over. @param clean its client said so. null: nothing has to be written */
   ended(session: Session, clean: boolean): Promise<void> | null
   /** Sessions of an earlier life. */
@@ -316,6 +318,14 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     },
     detach,
     resume: (account, id, goesOn) => inTurn([`${account} ${id}`], () => resume(account, id, goesOn)),
+    moved: (session) => {
+      const stream = streams.get(session)
+      detached.delete(session)
+      streams.delete(session)
+      if (stream === undefined) return
+      folded.delete(stream)
+      soon.delete(stream)
+    },
     ended: (session, clean) => {
       const stream = streams.get(session)
       detached.delete(session)

@@ -317,6 +317,11 @@ export const makeRouter = (parts: RouterParts): Router => {
   const committed = (item: Logging, outcome: Outcome): void => {
     const { routed, message, number, noted } = item
     const { stanza, from, to, session } = routed
+    // its client has resumed on another node, and sends there what was not acknowledged
+    if (outcome === 'moved') {
+      logged(item, ignored('XEP-0198 §5'))
+      return
+    }
     if (session !== null && session.suspect > 0 && outcome !== null && !(outcome instanceof StanzaError) && outcome.received !== null) parts.resends.took(session, to.bare, outcome.received.seq)
     if (noted) {
       if (outcome instanceof StanzaError) parts.bug(outcome, stanza)

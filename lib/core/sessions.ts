@@ -118,6 +118,8 @@ export interface Session {
   /** Asked for the block list: gets pushes (XEP-0191 §3.3). */
   blocklist: boolean
   open: boolean
+  /** It is another node's now (durability.md D9). */
+  moved: boolean
   /** Wants copies of what its account's other sessions send and get (XEP-0280). */
   carbons: boolean
   /** Entries of its account's log of which it got a copy, the last ones; null: none. */
@@ -164,6 +166,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     rosterVersion: 0,
     blocklist: false,
     open: true,
+    moved: false,
     carbons: false,
     copied: null,
     hold: null,

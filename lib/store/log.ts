@@ -1,5 +1,6 @@
 // The message log (durability.md D1–D3): one entry for each account that a message concerns, written by group commits.
 // A group commit is one statement: one way there and back, one flush, and nothing of it is ever seen half done.
+import { MovedError } from '../base/errors.js'
 import { toOctets, toText } from '../base/octets.js'
 import { ARCHIVED } from '../core/ports.js'
 import type { Batch, Db, LogEntry, Logged, LoggedEntry, Logging, LogStore, Waiting } from '../core/ports.js'
@@ -9,19 +10,20 @@ import { acknowledge, WAITS } from './queue.js'
 export type ArchiveDefault = 'always' | 'roster'
 
 /**
- * `moved` is the compare-and-set that makes the batch happen once (D3): without it, nothing is locked and nothing written.
- * Accounts are locked in order. A message to nobody leaves no entry, its sender's neither. What is left out by preference
+ * `moved` is the compare-and-set that makes the batch happen once (D3), and only where all fences hold, which are read behind
+ * the locks (D2): without it, nothing is written. Accounts are locked in order. A message to nobody leaves no entry, its sender's neither. What is left out by preference
  * comes back as `left` (2 × place in the batch, + 1 for the sender's entry), what is only not archived as `unarchived`.
  */
 const COMMIT = `
-  with moved as (update node set n = $1 where id = $2 and epoch = $3 and n = $1 - 1 returning n),
+  with locked as materialized (
+    select account, seq, generation from account where account = any($5::text[]) and deleted is null order by account for update),
+  stale as materialized (
+    select account from unnest($14::text[], $15::bigint[]) f (account, expected) left join locked l using (account) where l.generation is distinct from f.expected),
+  moved as (update node set n = $1 where id = $2 and epoch = $3 and n = $1 - 1 and not exists (select from stale) returning n),
   noted as (insert into journal (node, epoch, n, blob) select $2, $3, $1, $4 from moved where $4 <> ''),
-  locked as materialized (
-    select account, seq, generation from account
-    where account = any($5::text[]) and deleted is null and exists (select from moved) order by account for update),
   m as materialized (
     select receiver, sender, received, sent, xml, i from unnest($6::text[], $7::text[], $8::int[], $9::int[], $10::text[])
-      with ordinality m (receiver, sender, received, sent, xml, i)),
+      with ordinality m (receiver, sender, received, sent, xml, i) where exists (select from moved)),
   e as (
     select r.account, r.seq as base, m.sender as peer, m.received as flags, m.i * 2 - 2 as k, m.i
       from m join locked r on r.account = m.receiver
@@ -44,11 +46,11 @@ const COMMIT = `
     select n.account, n.seq, $11, $12, n.peer, n.flags & 7, m.xml from numbered n join m using (i)),
   raised as (
     update account a set seq = c.seq from (select account, max(seq) as seq from numbered group by account) c where a.account = c.account)
-  select account, seq, generation, null as left, null as unarchived from locked
+  select account, seq, generation, null as left, null as unarchived, null as stale from locked
   union all
   select null, (select n from moved), 0,
     (select string_agg(k::text, ',') from decided where flags & 11 = 0),
-    (select string_agg(k::text, ',') from numbered where flags & 1 = 0)`
+    (select string_agg(k::text, ',') from numbered where flags & 1 = 0), (select array_agg(account) from stale)`
 
 interface Locked {
   account: string | null
@@ -56,18 +58,21 @@ interface Locked {
   generation: number
   left: string | null
   unarchived: string | null
+  stale: string[] | null
 }
 
 const numbers = (list: string | null): ReadonlySet<number> => new Set(list === null ? [] : list.split(',').map(Number))
 
-const accountsOf = (messages: readonly Logging[]): string[] => {
-  const accounts = new Set<string>()
+const accountsOf = (messages: readonly Logging[], fences: ReadonlyMap<string, number> = NONE): string[] => {
+  const accounts = new Set<string>(fences.keys())
   for (const { receiver, sender, sent } of messages) {
     accounts.add(receiver)
     if (sent > 0) accounts.add(sender)
   }
   return [...accounts]
 }
+
+const NONE: ReadonlyMap<string, number> = new Map()
 
 /** The numbers follow from those that the accounts had, as the statement gave them. */
 const outcomes = (messages: readonly Logging[], mark: number, rows: readonly Locked[]): readonly Logged[] => {
@@ -145,14 +150,16 @@ const PULL = paged(`${SELECT}
 const READ = paged(`${SELECT} where l.account = $1 and l.seq > $2 order by l.seq limit $3`)
 
 export const logStore = (db: Db, node: { readonly id: string; readonly epoch: number }, archive: ArchiveDefault): LogStore => ({
-  commit: async ({ n, messages, blob, mark, at }) => {
+  commit: async ({ n, messages, blob, mark, at, fences = NONE }) => {
     const rows = await db.query<Locked>(COMMIT, [
-      n, node.id, node.epoch, blob, accountsOf(messages),
+      n, node.id, node.epoch, blob, accountsOf(messages, fences),
       messages.map((m) => m.receiver), messages.map((m) => m.sender), messages.map((m) => m.received), messages.map((m) => m.sent), messages.map((m) => toText(m.xml)),
-      mark, Math.round(at), archive,
+      mark, Math.round(at), archive, [...fences.keys()], [...fences.values()],
     ])
+    const ends = rows.find((r) => r.account === null)
+    if (ends?.stale !== null && ends?.stale !== undefined) throw new MovedError(ends.stale)
     // nobody else counts for this node: another process has taken its name
-    if (rows.find((r) => r.account === null)?.seq !== n) throw new Error(`group commit ${n}: the counter of node '${node.id}' in epoch ${node.epoch} was moved by somebody else`)
+    if (ends?.seq !== n) throw new Error(`group commit ${n}: the counter of node '${node.id}' in epoch ${node.epoch} was moved by somebody else`)
     return outcomes(messages, mark, rows)
   },
   decide: async (batch) => {

@@ -1,7 +1,7 @@
 // The presence table: one row a session, written in batches (routing.md, step 2). Accounts' rows are locked in sorted order,
 // as by everything that locks several.
 import { toOctets, toText } from '../base/octets.js'
-import type { Db, Location, PresenceStore, Raised, Route, SessionRow } from '../core/ports.js'
+import type { Db, Location, Owner, Owners, PresenceStore, Raised, Route, SessionRow } from '../core/ports.js'
 
 /**
  * The accounts of the batch ($1), locked in order and their generations raised once; what the statement does to the rows
@@ -75,10 +75,24 @@ const lookup = async (db: Db, accounts: readonly string[], except: { node: strin
   return found
 }
 
+const owners = async (db: Db, accounts: readonly string[]): Promise<ReadonlyMap<string, Owners>> => {
+  const rows = await db.query<{ account: string; generation: number; sessionId: string | null; node: string; epoch: number }>(`
+    select a.account, a.generation, p.session_id as "sessionId", p.node, p.epoch from account a left join presence p on p.account = a.account
+    where a.account = any($1) and a.deleted is null`, [accounts])
+  const found = new Map<string, { generation: number; sessions: Map<string, Owner> }>()
+  for (const { account, generation, sessionId, node, epoch } of rows) {
+    const one = found.get(account) ?? { generation, sessions: new Map<string, Owner>() }
+    if (sessionId !== null) one.sessions.set(sessionId, { id: node, epoch })
+    found.set(account, one)
+  }
+  return found
+}
+
 export const presenceStore = (db: Db): PresenceStore => ({
   save: (rows) => save(db, rows),
   update: (rows) => update(db, rows),
   remove: (rows) => remove(db, rows),
+  owners: (accounts) => owners(db, accounts),
   lookup: (accounts, except) => lookup(db, accounts, except),
 })
 

@@ -171,6 +171,12 @@ t.test('without other nodes nothing is looked up', async (t) => {
   t.equal(store.lookups.length, 0)
 })
 
+/** The sessions are in another store than the log. */
+const unfenced = (store: MemoryStore): MemoryStore => {
+  store.log.unfenced = true
+  return store
+}
+
 t.test('a second node in the same Postgres: hit, expiry, stale and refused, looked up again, eviction', async (t) => {
   const db = await testDatabase(t)
   const names = ['romeo', 'juliet', ...Array.from({ length: 12 }, (_, i) => `u${i}`)]
@@ -183,7 +189,7 @@ t.test('a second node in the same Postgres: hit, expiry, stale and refused, look
   const bus = scriptedBus()
   const clock = fakeClock()
   const core = testCore({
-    store: memoryStore(names.map((name) => `${name}@localhost`)), stores: { presence: store },
+    store: unfenced(memoryStore(names.map((name) => `${name}@localhost`))), stores: { presence: store },
     bus, clock, settings: { routeCacheEntries: 10 },
   })
   const romeo = core.session('romeo@localhost/orchard')

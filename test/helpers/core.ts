@@ -1,6 +1,6 @@
 // The router with its parts for a test: sessions whose outlets record what they are given, a clock that stands still, a bus
 // on which the test plays the other nodes.
-import type { Bus, Clock, Contact, ContactChange, Departure, HandOver, Location, PresenceStore, Raised, Route as Found, RosterStore, SessionRow } from '../../lib/core/ports.js'
+import type { Bus, Clock, Contact, ContactChange, Departure, HandOver, Location, Owners, PresenceStore, Raised, Route as Found, RosterStore, SessionRow } from '../../lib/core/ports.js'
 import { makeCore } from '../../lib/core/core.js'
 import type { Core, Stores } from '../../lib/core/core.js'
 import { makeMember } from '../../lib/core/members.js'
@@ -34,6 +34,8 @@ export interface MemoryStore {
   readonly departed: Map<string, Departure>
   readonly accounts: Set<string>
   readonly rows: Map<string, SessionRow>
+  /** Another node has changed the account's sessions. */
+  raise(account: string): number
   /** What waits, in order. */
   readonly messages: { account: string; xml: string; seq: number }[]
   /** What other nodes' sessions a look-up finds. */
@@ -47,19 +49,24 @@ export interface MemoryStore {
 }
 
 export const memoryStore = (accounts: readonly string[]): MemoryStore => {
-  let generation = 0
+  const generations = new Map<string, number>()
+  const generation = (account: string): number => generations.get(account) ?? 0
+  const raise = (account: string): number => {
+    generations.set(account, generation(account) + 1)
+    return generation(account)
+  }
   const check = (): void => {
     if (store.broken) throw new AwayError('test')
   }
   const known = new Set(accounts)
-  const log = memoryLog(known)
+  const log = memoryLog(known, generation)
   log.before = check
   const contacts = new Map<string, Map<string, Contact>>()
   const departed = new Map<string, Departure>()
   const rows = new Map<string, SessionRow>()
   const store: MemoryStore = {
     contacts, departed, others: memoryAccounts(accounts, contacts, departed),
-    accounts: known, rows, elsewhere: new Map(), lookups: [], broken: false, hold: Promise.resolve(), log, streams: memoryStreams(log, NODE, rows),
+    accounts: known, rows, raise, elsewhere: new Map(), lookups: [], broken: false, hold: Promise.resolve(), log, streams: memoryStreams(log, NODE, rows),
     get messages() {
       return [...log.entries_].flatMap(([account, entries]) => entries.filter((e) => (e.flags & QUEUED) !== 0 && log.acknowledged.get(account)?.has(e.seq) !== true).map((e) => ({ account, xml: e.xml, seq: e.seq })))
     },
@@ -67,7 +74,7 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
     save: async (rows) => {
       check()
       for (const row of rows) store.rows.set(`${row.account}/${row.resource}`, row)
-      return new Map(rows.map((r): [string, Raised] => [r.account, { generation: ++generation, seq: log.entries_.get(r.account)?.length ?? 0 }]))
+      return new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }]))
     },
     update: async (rows) => {
       check()
@@ -79,12 +86,18 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
         const key = `${row.account}/${row.resource}`
         if (store.rows.get(key)?.sessionId === row.sessionId) store.rows.delete(key)
       }
-      return new Map(rows.map((r): [string, Raised] => [r.account, { generation: ++generation, seq: log.entries_.get(r.account)?.length ?? 0 }]))
+      return new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }]))
+    },
+    owners: async (asked) => {
+      check()
+      return new Map(asked.filter((a) => store.accounts.has(a)).map((account): [string, Owners] => [account, {
+        generation: generation(account), sessions: new Map([...store.rows.values()].filter((r) => r.account === account).map((r) => [r.sessionId, { id: r.node, epoch: r.epoch }])),
+      }]))
     },
     lookup: async (asked) => {
       store.lookups.push([...asked])
       check()
-      const found = new Map<string, Found>(asked.filter((a) => store.accounts.has(a)).map((a) => [a, { generation, elsewhere: [...store.elsewhere.get(a) ?? []] }]))
+      const found = new Map<string, Found>(asked.filter((a) => store.accounts.has(a)).map((a) => [a, { generation: generation(a), elsewhere: [...store.elsewhere.get(a) ?? []] }]))
       await store.hold
       return found
     },

@@ -10,7 +10,7 @@ import type { Stores } from '../../lib/core/core.js'
 import { deferredOf } from '../../lib/core/deferred.js'
 import type { Given, Managed } from '../../lib/core/given.js'
 import type { Wire } from '../../lib/core/managed-stream.js'
-import type { Contact } from '../../lib/core/ports.js'
+import type { Bus, Contact } from '../../lib/core/ports.js'
 import { settled } from '../../lib/core/sessions.js'
 import type { Outlet, Session } from '../../lib/core/sessions.js'
 import { fakeClock, frame, memoryStore, testCore } from './core.js'
@@ -51,6 +51,8 @@ export interface Life {
 }
 
 export interface LifeOptions {
+  /** With other nodes. */
+  readonly bus?: Bus
   readonly settings?: Partial<Settings>
   readonly routes?: readonly Route[]
 }
@@ -154,7 +156,7 @@ const handle = async (core: TestCore, session: Session, xml: string): Promise<vo
 
 export const firstLife = (accounts: readonly string[], options: LifeOptions = {}): Life => makeLife(memoryStore(accounts), fakeClock(), options)
 
-const makeLife = (store: MemoryStore, clock: FakeClock, { settings = {}, routes }: LifeOptions): Life => {
+const makeLife = (store: MemoryStore, clock: FakeClock, { settings = {}, routes, bus }: LifeOptions): Life => {
   let dead = false
   const { commit } = store.log
   const isDead = (): boolean => dead
@@ -162,7 +164,7 @@ const makeLife = (store: MemoryStore, clock: FakeClock, { settings = {}, routes 
     presence: mortal(store.presence, isDead), log: mortal(store.log, isDead), resumption: mortal(store.streams, isDead), rosters: mortal(store.others.rosters, isDead),
     members: mortal(store.others.members, isDead), blocks: mortal(store.others.blocks, isDead), departures: mortal(store.others.departures, isDead),
   }
-  const core = testCore({ store, stores, clock, settings, ...(routes === undefined ? {} : { routes }) })
+  const core = testCore({ store, stores, clock, settings, ...(routes === undefined ? {} : { routes }), ...(bus === undefined ? {} : { bus }) })
   const host = { ...core, settings: core.services.settings } as unknown as Host
   return {
     store, core, clock,
@@ -191,7 +193,7 @@ const makeLife = (store: MemoryStore, clock: FakeClock, { settings = {}, routes 
       dead = true
       store.log.before = () => {}
       Object.assign(store.log, { commit })
-      const next = makeLife(store, clock, { settings, ...(routes === undefined ? {} : { routes }) })
+      const next = makeLife(store, clock, { settings, ...(routes === undefined ? {} : { routes }), ...(bus === undefined ? {} : { bus }) })
       await next.core.resumption.restore()
       return next
     },

@@ -1,5 +1,6 @@
 // The message log and the streams' rows in memory, for tests of what the core makes of them: they do what lib/store/log.ts and
 // lib/store/resumption.ts do, which tests of their own hold against Postgres.
+import { MovedError } from '../../lib/base/errors.js'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
 import { readBlob, replay } from '../../lib/core/journal.js'
 import type { Batch, LeftSession, LogEntry, Logged, LoggedEntry, Logging, LogStore, ResumptionStore, SessionRow, StreamRow } from '../../lib/core/ports.js'
@@ -10,11 +11,14 @@ export interface MemoryLog extends LogStore {
   readonly blobs: Map<number, string>
   readonly batches: Batch[]
   n: number
+  /** Fences are not looked at: the sessions are in another store than this one. */
+  unfenced: boolean
   /** Called before each question; it may throw. */
   before: (what: string) => void | Promise<void>
 }
 
-export const memoryLog = (accounts: { has(account: string): boolean }): MemoryLog => {
+/** @param generation of an account */
+export const memoryLog = (accounts: { has(account: string): boolean }, generation: (account: string) => number = () => 0): MemoryLog => {
   const entries_ = new Map<string, LogEntry[]>()
   const acknowledged = new Map<string, Set<number>>()
   const of = (account: string): LogEntry[] => {
@@ -33,10 +37,12 @@ export const memoryLog = (accounts: { has(account: string): boolean }): MemoryLo
     return { seq: entry.seq, mark, flags: entry.flags, generation: 0 }
   }
   const store: MemoryLog = {
-    entries_, acknowledged, n: 0, blobs: new Map(), batches: [], before: () => {},
+    entries_, acknowledged, n: 0, unfenced: false, blobs: new Map(), batches: [], before: () => {},
     commit: async (batch) => {
       await store.before('commit')
       if (store.n !== batch.n - 1) throw new Error('moved by somebody else')
+      const stale = [...batch.fences ?? []].flatMap(([account, expected]) => (store.unfenced || generation(account) === expected ? [] : [account]))
+      if (stale.length > 0) throw new MovedError(stale)
       store.n = batch.n
       store.batches.push(batch)
       if (batch.blob !== '') store.blobs.set(batch.n, batch.blob)

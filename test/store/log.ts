@@ -134,3 +134,20 @@ t.test('D3: an entry that cannot be written undoes its batch, and its number is 
   await log.commit(batch([message(a, b, '1')]))
   t.same(await texts(b), ['1'])
 })
+
+t.test('D2: a batch is written only where the sessions of its senders are as this node knows them, and otherwise nothing of it', async (t) => {
+  const [a, b, c] = [await newAccount(), await newAccount(), await newAccount()]
+  await db.query('update account set generation = 5 where account = any($1)', [[a, b]])
+  const messages = [message(a, c, '1'), message(b, c, '2', { sent: 0 })]
+  const fences = (...of: readonly [string, number][]): { fences: ReadonlyMap<string, number> } => ({ fences: new Map(of) })
+  const wrong = batch(messages, fences([a, 5], [b, 4]))
+  const error = await log.commit(wrong).catch((e: unknown) => e)
+  t.match(error, { name: 'MovedError', accounts: [b] })
+  t.same(await texts(c), [])
+  const right = { ...wrong, ...fences([a, 5], [b, 5]) }
+  t.same((await log.commit(right)).map((o) => o?.received?.seq), [1, 2], 'the number is not used up')
+  await deleteAccount(db, b)
+  t.match(await log.commit(batch([message(a, c, '3')], fences([b, 5]))).catch((e: unknown) => e), { accounts: [b] }, 'nor is one that is gone')
+  n--
+  t.same(await texts(c), ['1', '2'])
+})

@@ -1,0 +1,42 @@
+// That no message is committed for a session which is another node's by now (durability.md D2, D10): this node may have stood
+// still while the client resumed elsewhere. Each group commit compares the generations of its senders' accounts behind their
+// locks; where one is not as known here, the owners are read in a later statement, and who has moved is told so.
+import type { Fence } from './message-log.js'
+import type { Member } from './members.js'
+import type { Owner, PresenceStore } from './ports.js'
+import type { Logging } from './router.js'
+import type { Session, Sessions } from './sessions.js'
+
+/** Not known. */
+export const NO_GENERATION = -1
+
+/**
+ * A change of this node's own has raised the account's generation. Had another node raised it in between, the number would be
+ * higher: then it is not known whose the other sessions are. With nothing known there are no others.
+ */
+export const raisedTo = (member: Member | undefined, generation: number): void => {
+  if (member !== undefined && (member.generation === NO_GENERATION || member.generation + 1 === generation)) member.generation = generation
+}
+
+/** @param moved told of each session that is not this node's any more */
+export const makeFence = (store: PresenceStore, sessions: Sessions, node: Owner, moved: (session: Session) => void): Fence<Logging> => ({
+  of: (items) => {
+    const found = new Map<string, number>()
+    for (const { routed: { session } } of items) if (session !== null) found.set(session.account, session.member.generation)
+    return found
+  },
+  hasMoved: ({ routed: { session } }) => session?.moved === true,
+  check: async (items, accounts) => {
+    const found = await store.owners(accounts)
+    const suspects = new Set(items.flatMap(({ routed: { session } }) => (session !== null && accounts.includes(session.account) ? [session] : [])))
+    for (const account of accounts) for (const session of sessions.of(account).all) suspects.add(session)
+    for (const session of suspects) {
+      const owners = found.get(session.account)
+      session.member.generation = owners?.generation ?? NO_GENERATION
+      const owner = owners?.sessions.get(session.id)
+      const isOurs = owner?.id === node.id && owner.epoch === node.epoch
+      // one that has ended here may have no row any more; what it sent before that counts
+      if (owners === undefined || (!isOurs && (session.open || owner !== undefined))) moved(session)
+    }
+  },
+})
