@@ -9,6 +9,7 @@ import type { Counts, FaultKind } from './faults.js'
 import { fetchAll } from './fetch.js'
 import { makeFleet } from './fleet.js'
 import { makeLedger } from './ledger.js'
+import type { Nats } from './nats.js'
 import type { Node } from './node.js'
 import type { Postgres } from './postgres.js'
 import { random } from './random.js'
@@ -27,6 +28,7 @@ export interface ChaosOptions {
   readonly credentials: readonly Credentials[]
   readonly node: Node
   readonly postgres: Postgres | null
+  readonly nats: Nats | null
   /** In words, for the report. */
   readonly server: string
   /** False: nothing is archived by setting. */
@@ -62,7 +64,7 @@ const LONGER = 4
 const LONGER_BY = 120_000
 
 export const chaos = async (options: ChaosOptions): Promise<Report> => {
-  const { seed, clients, seconds, messages, faults, node, postgres, credentials, signal, settling = SETTLING } = options
+  const { seed, clients, seconds, messages, faults, node, postgres, nats, credentials, signal, settling = SETTLING } = options
   const source = random(seed)
   const cast = makeCast(clients, credentials, source.fork('cast'))
   const ledger = makeLedger(
@@ -72,7 +74,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
   const start = performance.now()
   const now = (): number => performance.now() - start + 1 // never 0, which means not yet
   // of another run in the same archive nothing may be taken for ours
-  const world: World = { run: `chaos-${Date.now().toString(36)}`, where: node.where, cast, ledger, now }
+  const world: World = { run: `chaos-${Date.now().toString(36)}`, get where() { return node.where }, cast, ledger, now }
   const fleet = makeFleet(world, source.fork('fleet'))
   node.onDeath((how) => {
     ledger.incident('server ended by itself', -1, now(), how)
@@ -97,7 +99,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
     stage = 'storm'
     of = messages
     const plan = schedule(options.counts, seconds * 1000, source.fork('faults'))
-    const weather = storm(plan, { node, postgres, ledger, now, isLively: () => fleet.online >= clients * LIVELY })
+    const weather = storm(plan, { node, postgres, nats, ledger, now, isLively: () => fleet.online >= clients * LIVELY })
     let over = false
     const ended = weather.over.then(() => {
       over = true

@@ -2,6 +2,7 @@
 // side. What the clients do to their own connections is in fleet.ts.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ledger } from './ledger.js'
+import type { Nats } from './nats.js'
 import type { Node } from './node.js'
 import type { Postgres } from './postgres.js'
 import type { Random } from './random.js'
@@ -10,6 +11,7 @@ export const FAULTS = {
   kill: 'the server is killed (SIGKILL) and started again',
   freeze: 'the server is stopped (SIGSTOP) for 0.2 to 5 s',
   database: 'Postgres is stopped, immediately or in order, and started again; embedded: a kill',
+  nats: 'with several nodes: NATS is killed and started again',
   cut: 'clients close their connections without a word and stay away for seconds',
   half: 'clients do so in the middle of a stanza',
   abandon: 'clients leave a connection open and silent, and come back on another',
@@ -20,7 +22,7 @@ export const FAULTS = {
 export type FaultKind = keyof typeof FAULTS
 
 export interface Planned {
-  readonly kind: 'kill' | 'freeze' | 'database'
+  readonly kind: 'kill' | 'freeze' | 'database' | 'nats'
   /** ms since the storm began. */
   readonly at: number
   /** ms that it is frozen or away. */
@@ -35,11 +37,12 @@ export interface Counts {
   readonly kill: number
   readonly freeze: number
   readonly database: number
+  readonly nats: number
 }
 
 /** In order of time, spread over so many ms: one somewhere in each part of as many as there are. */
 export const schedule = (counts: Counts, length: number, random: Random): Planned[] =>
-  (['kill', 'freeze', 'database'] as const).flatMap((kind) => Array.from({ length: counts[kind] }, (_, i): Planned => ({
+  (['kill', 'freeze', 'database', 'nats'] as const).flatMap((kind) => Array.from({ length: counts[kind] }, (_, i): Planned => ({
     kind,
     at: (i + random.between(0.1, 0.9)) * length / counts[kind],
     lasts: kind === 'freeze' ? random.between(200, random.chance(0.2) ? 5000 : 1500) : random.chance(0.5) ? 0 : random.between(0, 1500),
@@ -51,6 +54,8 @@ export interface Target {
   readonly node: Node
   /** null: no database of its own. */
   readonly postgres: Postgres | null
+  /** null: there is one node. */
+  readonly nats: Nats | null
   readonly ledger: Ledger
   readonly now: () => number
   /** Most clients are back and talk: a fault has something to disturb. */
@@ -70,9 +75,9 @@ const PEACE = 300
 /** ms that it is waited for clients to come back. */
 const LIVELY = 20_000
 
-export const storm = (plan: readonly Planned[], { node, postgres, ledger, now, isLively }: Target): Storm => {
+export const storm = (plan: readonly Planned[], { node, postgres, nats, ledger, now, isLively }: Target): Storm => {
   const began = now()
-  const done = { kill: 0, freeze: 0, database: 0 }
+  const done = { kill: 0, freeze: 0, database: 0, nats: 0 }
   let stopped = false
   const stop = new AbortController()
 
@@ -99,7 +104,14 @@ export const storm = (plan: readonly Planned[], { node, postgres, ledger, now, i
     await postgres.start()
     span.to = now()
   }
-  const carryOut = { kill, freeze, database }
+  const bus = async (fault: Planned): Promise<void> => {
+    const span = ledger.fault('NATS killed', now(), false)
+    await nats?.kill()
+    await sleep(fault.lasts)
+    await nats?.start()
+    span.to = now()
+  }
+  const carryOut = { kill, freeze, database, nats: bus }
 
   const run = async (faults: readonly Planned[]): Promise<void> => {
     for (const fault of faults) {
@@ -110,7 +122,7 @@ export const storm = (plan: readonly Planned[], { node, postgres, ledger, now, i
       done[fault.kind]++
     }
   }
-  const onDatabase = ({ kind }: Planned): boolean => kind === 'database' && postgres !== null
+  const onDatabase = ({ kind }: Planned): boolean => (kind === 'database' && postgres !== null) || kind === 'nats'
   return {
     done,
     over: Promise.all([run(plan.filter((f) => !onDatabase(f))), run(plan.filter(onDatabase))]).then(() => {}),

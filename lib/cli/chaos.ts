@@ -15,9 +15,13 @@ import { FAULTS } from '../chaos/faults.js'
 import type { FaultKind } from '../chaos/faults.js'
 import { foreignNode, freePorts, ownNode } from '../chaos/node.js'
 import type { Node } from '../chaos/node.js'
+import { makeNats } from '../chaos/nats.js'
+import type { Nats } from '../chaos/nats.js'
+import { nodesAsOne } from '../chaos/nodes.js'
 import { makePostgres } from '../chaos/postgres.js'
 import type { Postgres } from '../chaos/postgres.js'
 import { random } from '../chaos/random.js'
+import type { Random } from '../chaos/random.js'
 import { parseCsv } from './csv.js'
 import type { Surroundings } from './deps.js'
 
@@ -29,6 +33,7 @@ export interface ChaosFlags {
   readonly kills?: string
   readonly freezes?: string
   readonly restarts?: string
+  readonly nodes?: string
   readonly faults?: string
   readonly seed?: string
   readonly database?: string
@@ -64,6 +69,7 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
   const scratch = mkdtempSync(join(tmpdir(), 'jidway-chaos-'))
   chmodSync(scratch, 0o755) // Postgres runs as somebody else
   let postgres: Postgres | null = null
+  let nats: Nats | null = null
   let node: Node | null = null
   let held = false
   let worthKeeping = true
@@ -78,6 +84,7 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
   const abandon = (): void => {
     node?.abandon()
     postgres?.abandon()
+    nats?.abandon()
   }
   const signals = ['SIGINT', 'SIGTERM'] as const
   for (const signal of signals) process.on(signal, interrupt)
@@ -85,22 +92,24 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
   const progress = progressOn(around)
   try {
     const source = random(wanted.seed)
-    const [port = 0, databasePort = 0] = await freePorts(2, source.fork('ports'))
+    const [databasePort = 0, natsPort = 0, ...ports] = await freePorts(2 + wanted.nodes, source.fork('ports'))
     if (wanted.target === null && wanted.database === 'postgres') postgres = await makePostgres(scratch, databasePort, around.env)
-    const prepared = wanted.target === null ? await prepareOwn(call, wanted.clients, scratch, port, postgres?.url ?? '')
+    if (wanted.nodes > 1) nats = await makeNats(scratch, natsPort, around.env)
+    const prepared = wanted.target === null ? await prepareOwn(call, wanted.clients, scratch, ports, postgres?.url ?? '', nats?.url ?? '', source.fork('nodes'))
       : await prepareForeign(flags, wanted.target, settings.domain[0] as string, wanted.clients, scratch, around.env)
     node = prepared.node
     await node.start()
     const { canKill, canFreeze } = node
     const has = (kind: FaultKind): boolean => wanted.faults.has(kind)
     const result = await chaos({
-      ...wanted, postgres, node, credentials: prepared.credentials, archive: wanted.target !== null || settings.archive !== 'off',
+      ...wanted, postgres, nats, node, credentials: prepared.credentials, archive: wanted.target !== null || settings.archive !== 'off',
       counts: {
         kill: canKill && has('kill') ? wanted.kills : 0,
         freeze: canFreeze && has('freeze') ? wanted.freezes : 0,
         database: canKill && wanted.target === null && has('database') ? wanted.restarts : 0,
+        nats: nats !== null && has('nats') ? wanted.restarts : 0,
       },
-      server: wanted.target === null ? `jidway on ${wanted.database === 'postgres' ? 'Postgres' : 'the embedded database'}` : `the server at ${wanted.target.host}:${wanted.target.port}`,
+      server: wanted.target === null ? `jidway on ${wanted.database === 'postgres' ? 'Postgres' : 'the embedded database'}${wanted.nodes > 1 ? `, ${wanted.nodes} nodes on NATS` : ''}` : `the server at ${wanted.target.host}:${wanted.target.port}`,
       progress: progress.tell, signal: stop.signal,
     })
     progress.stop()
@@ -115,6 +124,7 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
     progress.stop()
     for (const signal of signals) process.off(signal, interrupt)
     await node?.stop()
+    await nats?.kill()
     await postgres?.stop('fast')
     process.off('exit', abandon)
     if (!worthKeeping || (held && flags.keep !== true)) rmSync(scratch, { recursive: true, force: true })
@@ -129,6 +139,7 @@ interface Wanted {
   readonly kills: number
   readonly freezes: number
   readonly restarts: number
+  readonly nodes: number
   readonly faults: ReadonlySet<FaultKind>
   readonly seed: string
   readonly database: 'embedded' | 'postgres'
@@ -146,7 +157,10 @@ export const readFlags = (flags: ChaosFlags): Wanted => {
       if (flags[name] !== undefined) throw new UsageError(`--${name} is for another server, with --target`)
     }
   } else if (flags.accounts === undefined && flags.register === undefined) throw new UsageError('--target needs --accounts FILE or --register COMMAND')
+  const nodes = flags.nodes === undefined ? 1 : whole('nodes', flags.nodes, 1, 20)
+  if (nodes > 1 && (database !== 'postgres' || flags.target !== undefined)) throw new UsageError('several nodes share one Postgres: --nodes goes with --database postgres')
   return {
+    nodes,
     clients: flags.clients === undefined ? CLIENTS : whole('clients', flags.clients, 4, 10_000),
     seconds, messages: messages ?? Math.ceil(seconds * RATE),
     kills: count('kills', flags.kills, seconds / 6), freezes: count('freezes', flags.freezes, seconds / 10), restarts: count('restarts', flags.restarts, seconds / 20),
@@ -190,7 +204,7 @@ interface Prepared {
 }
 
 /** This same program, on a data folder of its own. */
-const prepareOwn = async ({ settings, given, config, around }: ChaosCall, clients: number, scratch: string, port: number, databaseUrl: string): Promise<Prepared> => {
+const prepareOwn = async ({ settings, given, config, around }: ChaosCall, clients: number, scratch: string, ports: readonly number[], databaseUrl: string, natsUrl: string, random: Random): Promise<Prepared> => {
   const credentials = invented(clients, settings.domain[0] as string)
   const file = join(scratch, 'accounts.csv')
   writeFileSync(file, csv(credentials), { mode: 0o600 })
@@ -198,13 +212,18 @@ const prepareOwn = async ({ settings, given, config, around }: ChaosCall, client
   mkdirSync(work)
   const env = {
     ...around.env, ...given,
-    JIDWAY_DATA: join(scratch, 'data'), DATABASE_URL: databaseUrl, NATS_URL: '', JIDWAY_HOST: '127.0.0.1', JIDWAY_C2S_PORT: String(port),
+    JIDWAY_DATA: join(scratch, 'data'), DATABASE_URL: databaseUrl, NATS_URL: natsUrl, JIDWAY_HOST: '127.0.0.1',
     JIDWAY_C2S_TLS_PORT: '', JIDWAY_HTTP_PORT: '', JIDWAY_HTTPS_PORT: '', JIDWAY_INSECURE_LOOPBACK: 'on', JIDWAY_LOG_FORMAT: 'json', JIDWAY_PBKDF2_ITERATIONS: '4096',
+    ...(natsUrl === '' ? {} : { JIDWAY_LEASE: '2', JIDWAY_GRACE: '8' }),
   }
   const program = [process.execPath, ...process.execArgv, process.argv[1] as string]
   const more = config === null ? [] : ['--config', resolve(config)]
   await output([...program, 'user', 'import', file, ...more], env, work)
-  return { credentials, node: ownNode({ command: [...program, 'start', ...more], env, folder: work, log: join(scratch, 'server.log'), port }) }
+  const nodes = ports.map((port, i): Node => ownNode({
+    command: [...program, 'start', ...more], folder: work, log: join(scratch, i === 0 ? 'server.log' : `server-${i + 1}.log`), port,
+    env: { ...env, JIDWAY_C2S_PORT: String(port), ...(i === 0 ? {} : { JIDWAY_DATA: join(scratch, `data-${i + 1}`) }) },
+  }))
+  return { credentials, node: nodes.length === 1 ? nodes[0] as Node : nodesAsOne(nodes, random) }
 }
 
 const prepareForeign = async (
