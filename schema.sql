@@ -49,6 +49,7 @@ create table if not exists node (
   started timestamptz not null default now(),
   renewed timestamptz not null default now(),
   signed_off boolean not null default false,
+  alone   boolean not null default true, -- it runs without NATS_URL, and knows of no other
   reaped_by text -- id and epoch of the node that found this epoch to be over; null: none has (lib/store/lease.ts)
 );
 
@@ -62,7 +63,7 @@ create table if not exists presence (
   epoch       bigint not null,
   priority    int,            -- null: bound, but not available
   presence    text,           -- the last broadcast presence
-  state       text not null default 'live' check (state in ('live', 'detached')),
+  state       text not null default 'live' check (state in ('live', 'closing')),
   primary key (account, resource)
 ) with (fillfactor = 80);
 create index if not exists presence_node on presence (node, epoch);

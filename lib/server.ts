@@ -6,11 +6,12 @@ import type { SecureContext } from 'node:tls'
 import type { Logger } from 'pino'
 import type { Settings } from './base/config.js'
 import { durabilities } from './base/durability.js'
-import { StreamError } from './base/errors.js'
+import { StreamError, UsageError } from './base/errors.js'
 import { jidParser, makeJid, prepDomain } from './base/jid.js'
 import type { Jid } from './base/jid.js'
 import { NS } from './base/namespaces.js'
 import { VERSION } from './base/version.js'
+import { openCluster } from './cluster/cluster.js'
 import { makeCore } from './core/core.js'
 import type { Counters } from './core/counters.js'
 import type { Bus, Clock } from './core/ports.js'
@@ -64,8 +65,10 @@ export interface ServerOptions {
   /** Certificate and key; null: no TLS at all (tests). */
   readonly tls: Pick<TlsFiles, 'cert' | 'key'> | null
   readonly node: string
-  /** Other nodes; none yet. */
-  readonly bus?: Bus
+  /** First part of the subjects on NATS; for tests, which share one. */
+  readonly natsPrefix?: string
+  /** This node was declared over, and serves nobody any more: it is to be stopped, and may be started again. */
+  readonly lost?: () => void
   readonly clock?: Clock
   /** Watches and disturbs; for servers inside a test. */
   readonly tap?: Tap
@@ -92,6 +95,10 @@ export interface Server {
 const SYSTEM_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 /** Without other nodes there is nobody to ask or to tell. */
 const ALONE: Bus = { connected: false, send: () => Promise.resolve('refused'), invalidate: () => {} }
+const databaseOf = ({ databaseUrl }: Settings): string => {
+  if (databaseUrl === null) throw new UsageError('NATS_URL connects nodes that share one Postgres: set DATABASE_URL, too')
+  return databaseUrl
+}
 /** ms between looks at deadlines. */
 const TICK = 1000
 
@@ -107,18 +114,50 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
 }
 
 const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): Promise<Server> => {
-  const { settings, routes, log, db, bus = ALONE, clock = SYSTEM_CLOCK } = options
+  const { settings, routes, log, db, clock = SYSTEM_CLOCK } = options
   const domains = new Set(settings.domain.map((d) => prepDomain(d) ?? d))
   const defaultDomain = [...domains][0] as string
 
   undo.push(() => db.close())
   await applySchema(db)
-  const node = await registerNode(db, options.node)
+  const connections = new Set<Guest>()
+  const strangers = new Set<Guest>()
+  const dropAll = (): void => {
+    for (const connection of connections) connection.drop()
+  }
+  let isReady = false
+  const cluster = settings.natsUrl === null ? null : await openCluster({
+    natsUrl: settings.natsUrl, databaseUrl: databaseOf(settings), db, id: options.node, clock, log, lease: settings.lease * 1000, grace: settings.grace * 1000,
+    ...(options.natsPrefix === undefined ? {} : { prefix: options.natsPrefix }),
+    handlers: {
+      // what comes before there is a core comes again, or is found in the log
+      take: (items) => (isReady ? core.handOver.take(items) : items.map(() => 'busy' as const)),
+      invalidated: (account, generation) => {
+        if (isReady) core.invalidated(account, generation)
+      },
+      gap: () => {
+        if (isReady) core.cache.invalidateAll()
+      },
+    },
+    adopted: (sessions) => core.resumption.adopt(sessions),
+    silent: () => dropAll(),
+    resumed: () => {},
+    lost: () => {
+      dropAll()
+      options.lost?.()
+    },
+  })
+  if (cluster !== null) undo.push(() => cluster.close())
+  const node = cluster?.node ?? await registerNode(db, options.node)
+  const bus: Bus = cluster?.bus ?? ALONE
   undo.push(() => signOff(db, node))
-  const lease = setInterval(() => {
+  // who is alone is judged by nobody, but must be seen by who starts beside it
+  const lease = cluster === null ? setInterval(() => {
     renew(db, node).catch((err: unknown) => log.warn({ err }, 'the lease could not be renewed'))
-  }, RENEW)
-  undo.push(() => Promise.resolve(clearInterval(lease)))
+  }, RENEW) : null
+  undo.push(async () => {
+    if (lease !== null) clearInterval(lease)
+  })
 
   const jid = jidParser()
   const endSessions = (account: string): void => {
@@ -128,7 +167,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     settings, routes, domains, jid, node, db, bus, clock,
     stores: {
       presence: presenceStore(db), rosters: rosterStore(db), members: memberStore(db), blocks: blockStore(db), departures: departureStore(db),
-      log: logStore(db, node, settings.archive === 'roster' ? 'roster' : 'always'), resumption: resumptionStore(db, node),
+      log: logStore(db, node, settings.archive === 'roster' ? 'roster' : 'always'), resumption: resumptionStore(db, node), takeover: cluster?.takeover ?? null,
     },
     bug: (error, stanza) => log.error({ err: error, kind: stanza.kind, id: stanza.id, to: stanza.to }, 'a stanza failed; this is a bug'),
     accounts: {
@@ -149,7 +188,9 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     },
   })
   const { router, sessions, members, rows, cache, counters, dispatch, services, feed, resumption, resends } = core
-  await resumption.restore()
+  if (cluster === null) await resumption.restore()
+  isReady = true
+  await cluster?.begin()
 
   let tls = options.tls === null ? null : await loadTls(options.tls)
   let context: SecureContext | null = tls === null ? null : createSecureContext(tlsOptions(tls))
@@ -158,8 +199,6 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     connections: settings.maxConnections, failuresPerAddress: settings.loginFailuresPerAddress, failuresPerAccount: settings.loginFailuresPerAccount,
   }, clock)
   let time = clock.monotonic()
-  const connections = new Set<Guest>()
-  const strangers = new Set<Guest>()
   const limits = { depth: settings.maxDepth, attributes: settings.maxAttributes, children: settings.maxChildren }
   const host: Host = {
     settings, domains, defaultDomain, log, gate, router, sessions, members, rows, feed, resumption, resends, connections, strangers, jid,
@@ -216,7 +255,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   const metrics = makeMetrics(counters, {
     sessions: () => sessions.size, connections: () => gate.connections, unauthenticated: () => gate.unauthenticated, routes: () => cache.size,
     uncommitted: () => core.log.waiting,
-  }, durabilities(settings))
+  }, durabilities(settings), cluster === null ? null : { bus: cluster.bus.counters, mayAct: cluster.lease.mayAct })
   const health = async (): Promise<{ ok: boolean } & Record<string, unknown>> => {
     const database = await db.query('select 1').then(() => 'ok', (error: Error) => error.message)
     return { ok: database === 'ok', version: VERSION, database, sessions: sessions.size }
@@ -282,11 +321,12 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       while (connections.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
       for (const connection of connections) connection.drop()
       clearInterval(ticker)
-      clearInterval(lease)
+      if (lease !== null) clearInterval(lease)
       await retention.stop()
       await core.idle(settings.stopTimeout * 1000)
       await resumption.fold().catch((err: unknown) => log.warn({ err }, 'resumable sessions were not written; they are as the journal has them'))
       // without its database a server must be able to stop too; then its sessions are removed at the next start
+      await cluster?.close().catch((err: unknown) => log.warn({ err }, 'leaving the other nodes'))
       await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
       await db.close()
     },

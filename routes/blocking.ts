@@ -6,7 +6,6 @@ import { StanzaError } from '../lib/base/errors.js'
 import type { Jid } from '../lib/base/jid.js'
 import type { Blocklist } from '../lib/core/blocklist.js'
 import { ignored } from '../lib/core/ending.js'
-import { writeElement } from '../lib/core/payload.js'
 import type { Request, Route, Routed, Services, StepResult } from '../lib/core/route.js'
 
 const NS = 'urn:xmpp:blocking'
@@ -44,16 +43,9 @@ const unblock = async ({ payload, from }: Request, server: Services): Promise<vo
   push('unblock', from, jids, server)
 }
 
-let pushes = 0
-
 /** §3.3, §3.4: to each session that has asked for the list, the one that changed it included. */
-const push = (name: 'block' | 'unblock', { bare }: Jid, jids: readonly string[], { sessionsOf }: Services): void => {
-  for (const { blocklist, outlet, jid } of sessionsOf(bare)) {
-    if (!blocklist) continue
-    outlet.write(writeElement(el('iq', { type: 'set', id: `blocking-${++pushes}`, from: bare, to: jid.full },
-      el(name, { xmlns: NS }, ...jids.map((it) => el('item', { jid: it }))))), false)
-  }
-}
+const push = (name: 'block' | 'unblock', { bare }: Jid, jids: readonly string[], server: Services): void =>
+  server.push(bare, 'blocklist', el(name, { xmlns: NS }, ...jids.map((it) => el('item', { jid: it }))))
 
 /** §5: never one's own sessions from one another; and no list keeps out the server itself, or nobody could change it any more. */
 const isExempt = (own: Jid, other: Jid, { domains }: Services): boolean => other.bare === own.bare || (other.local === '' && domains.has(other.domain))

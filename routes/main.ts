@@ -11,6 +11,9 @@ import { environmentForAllCores, startAgain } from '../lib/cli/threads.js'
 import type { Database } from '../lib/store/db.js'
 import type { Credential } from '../lib/wire/scram-keys.js'
 
+/** EX_TEMPFAIL of sysexits.h */
+const TEMPORARY = 75
+
 const account = (text: string): string | null => {
   try {
     const { bare, local, resource } = parseJid(text)
@@ -53,7 +56,14 @@ const startServer = async (settings: Settings): Promise<Running> => {
   const log = makeLog(settings, process.stderr.isTTY)
   const node = await nodeId(settings)
   const db = await openDatabase(settings) // the server closes it, also where its start fails
-  const started = await server.startServer({ settings, routes: ROUTES, log, db, tls, node })
+  const started = await server.startServer({
+      settings, routes: ROUTES, log, db, tls, node,
+      lost: () => {
+        // what started it starts it again, as another life
+        process.stderr.write('this node was declared over by others, and its sessions are theirs; it ends, and may be started again\n')
+        process.exit(TEMPORARY)
+      },
+    })
   return {
     ports: started.ports,
     tls,

@@ -11,10 +11,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/wire': ['lib/base'],
   'lib/core': ['lib/base', 'lib/wire'], // declares what it needs of store, bus and clock
   'lib/store': ['lib/base', 'lib/wire', 'lib/core'],
-  'lib/cluster': ['lib/base', 'lib/core'],
+  'lib/cluster': ['lib/base', 'lib/core', 'lib/store'],
   'lib/net': ['lib/base', 'lib/wire', 'lib/core'],
   'lib/web': ['lib/base', 'lib/core'],
-  'lib': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/net', 'lib/web'],
+  'lib': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/cluster', 'lib/net', 'lib/web'],
   'lib/chaos': ['lib/base', 'lib/wire'], // knows the server only from outside
   'lib/cli': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/chaos', 'lib'], // commands: they start the server, or do without it
   'routes': ['lib/base', 'lib/core', 'lib/store'],

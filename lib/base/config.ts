@@ -28,7 +28,9 @@ export const GROUPS = {
     domain: row(list('domains, comma-separated', prepDomain, 1), ['localhost'], 'the domains served'),
     data: row(path, './data', 'folder for the embedded database, certificates, node id and control socket'),
     database_url: row(maybe(url('postgres', 'postgresql')), null, 'Postgres to use instead of the embedded database', { env: 'DATABASE_URL' }),
-    nats_url: row(maybe(url('nats', 'tls', 'ws', 'wss')), null, 'NATS that connects the nodes of a cluster', { env: 'NATS_URL', inEffect: [null] }),
+    nats_url: row(maybe(url('nats', 'tls')), null, 'NATS that connects the nodes of a cluster, which share one Postgres', { env: 'NATS_URL' }),
+    lease: row(int('seconds', 1, 600), 10, 'with other nodes: a node says three times in this time that it lives'),
+    grace: row(int('seconds', 6, 3600), 60, 'with other nodes: for so long beside `lease` a node may say nothing before others take its sessions; more than a failover of the database takes'),
     node: row(maybe(text('a name')), null, 'node id', { fallbackWords: 'kept in the data folder' }),
     host: row(text('an address'), '127.0.0.1', 'address to listen on', {
       fallbackWords: '`127.0.0.1`; `::` once a real domain, `tls_cert` and `tls_key` are set',

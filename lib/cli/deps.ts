@@ -41,7 +41,7 @@ export interface DatabaseFacts {
   /** The database's clock, ms since 1970. */
   readonly now: number
   /** Nodes signed on: their ids and seconds since they last said so. */
-  readonly nodes: readonly { readonly id: string; readonly age: number }[]
+  readonly nodes: readonly { readonly id: string; readonly age: number; readonly alone: boolean }[]
 }
 
 export interface OpenDatabase {

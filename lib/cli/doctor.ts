@@ -77,6 +77,10 @@ const judgePromises = ({ kind, fsync, fullPageWrites, synchronousCommit, standby
 const DRIFT_WARN = 1000
 const DRIFT_FAIL = 30_000
 
+const said = (nodes: DatabaseFacts['nodes']): string => nodes.map(({ id, age }) => `${id} (${Math.round(age)} s ago)`).join(', ')
+/** Seconds without a word after which a node of a cluster is worth a look. */
+const SILENT = 30
+
 /** `now`: this machine's clock, ms. */
 export const judgeDatabase = (facts: DatabaseFacts, now: number): Finding[] => {
   const drift = Math.abs(facts.now - now)
@@ -95,8 +99,12 @@ export const judgeDatabase = (facts: DatabaseFacts, now: number): Finding[] => {
       : drift > DRIFT_WARN
         ? warn('clock', `${seconds} apart from the database's`, 'let both machines keep time by NTP')
         : ok('clock', `agrees with the database's (${seconds})`),
-    nodes.length > 1
-      ? warn('nodes', `${nodes.length} are signed on: ${nodes.map(({ id, age }) => `${id} (${Math.round(age)} s ago)`).join(', ')}`, 'only one may run on this database without NATS_URL; stop the others')
+    nodes.length > 1 && nodes.every(({ alone }) => !alone)
+      ? nodes.some(({ age }) => age > SILENT)
+        ? warn('nodes', `of ${nodes.length} in a cluster, silent: ${said(nodes.filter(({ age }) => age > SILENT))}`, 'others take their sessions once `lease` and `grace` have passed; are any of them running?')
+        : ok('nodes', `${nodes.length} in a cluster: ${said(nodes)}`)
+    : nodes.length > 1
+      ? warn('nodes', `${nodes.length} are signed on: ${said(nodes)}`, 'only one may run on this database without NATS_URL; stop the others')
       : ok('nodes', nodes.length === 0 ? 'none signed on' : `${nodes[0]!.id}, seen ${Math.round(nodes[0]!.age)} s ago`),
   ]
 }

@@ -14,6 +14,8 @@ export interface Blocklists {
   of(account: string): Blocklist | null | Promise<Blocklist | null>
   /** False: the list would grow longer than `most`, and is left as it is. */
   add(account: string, jids: readonly string[], most: number): Promise<boolean>
+  /** Another node has changed the account's list. */
+  heard(account: string, jids: readonly string[]): void
   /** The account is gone: who gets its name blocks nobody. */
   forget(account: string): void
   /** @param jids null: all */
@@ -31,8 +33,10 @@ const REMEMBERED = 20_000
 /** ms; another node may change a list that is remembered here. */
 const FOR = 60_000
 
-/** @param changed what follows from a change, before the next one of the account */
-export const makeBlocklists = (members: Members, store: BlockStore, changed: (account: string, change: BlockChange) => void): Blocklists => {
+/** @param changed what follows from a change, before the next one of the account @param told called for those that this node has made */
+export const makeBlocklists = (
+  members: Members, store: BlockStore, changed: (account: string, change: BlockChange) => void, told: (account: string, jids: readonly string[]) => void,
+): Blocklists => {
   const remembered = new LRUCache<string, { readonly list: Blocklist | null }>({ max: REMEMBERED, ttl: FOR })
   const load = makeBatcher<string, Blocklist | null>(async (accounts) => {
     const found = await store.load([...new Set(accounts)])
@@ -76,9 +80,17 @@ export const makeBlocklists = (members: Members, store: BlockStore, changed: (ac
     forget: (account) => set(account, []),
     add: (account, jids, most) => inTurn([account], async () => {
       const after = await store.add(account, jids, most)
-      if (after !== null) set(account, after)
+      if (after !== null) {
+        set(account, after)
+        told(account, after)
+      }
       return after !== null
     }),
-    remove: (account, jids) => inTurn([account], async () => set(account, await store.remove(account, jids))),
+    remove: (account, jids) => inTurn([account], async () => {
+      const after = await store.remove(account, jids)
+      set(account, after)
+      told(account, after)
+    }),
+    heard: set,
   }
 }

@@ -14,6 +14,7 @@ import { attribute, serialize } from '../wire/writer.js'
 import { makeAccounts } from './accounts.js'
 import type { AccountKeeper } from './accounts.js'
 import { makeAsking } from './asking.js'
+import { makeBatcher } from './batcher.js'
 import { makeBlocklists } from './blocklists.js'
 import { makeCaps } from './caps.js'
 import { makeComparing } from './comparing.js'
@@ -26,14 +27,18 @@ import { makeAcknowledgements } from './acknowledgements.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import { makeFeed } from './feed.js'
 import type { Feed } from './feed.js'
+import { makeElsewhere } from './elsewhere.js'
+import type { Wants, Word } from './elsewhere.js'
 import { makeFence, raisedTo } from './fence.js'
 import { makeMessageLog } from './message-log.js'
 import type { MessageLog } from './message-log.js'
 import { makeResumption } from './resumption.js'
 import type { Resumption } from './resumption.js'
+import { makeHandOver } from './hand-over.js'
+import type { HandOver } from './hand-over.js'
 import { makeMembers } from './members.js'
 import type { Members } from './members.js'
-import type { BlockStore, Bus, Clock, Db, DepartureStore, LogEntry, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore } from './ports.js'
+import type { BlockStore, Bus, Clock, Db, DepartureStore, LogEntry, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -61,6 +66,8 @@ export interface Stores {
   readonly members: MemberStore
   readonly blocks: BlockStore
   readonly departures: DepartureStore
+  /** null: there are no other nodes. */
+  readonly takeover?: TakeoverStore | null
 }
 
 export interface CoreParts {
@@ -94,10 +101,13 @@ export interface Core {
   readonly services: Services
   readonly log: MessageLog<Logging>
   readonly feed: Feed
+  readonly handOver: HandOver
   readonly acks: Acknowledgements
   readonly resumption: Resumption
   readonly resends: Resends
   readonly trace: Ring
+  /** Another node has changed the account's sessions, and raised its generation to this. */
+  invalidated(account: string, generation: number): void
   /** Tell its sender that this entry of the account was not delivered. */
   bounce(account: string, entry: LogEntry): Promise<void>
   /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so. A promise where its contacts hear of it only later */
@@ -127,10 +137,11 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     if (!(reason instanceof AwayError)) bug(reason, frameOf('<message/>') as Stanza)
   }
   const isDurable = (domain: string): boolean => durabilityOf(settings, domain) !== 'routed'
+  const fence = bus.connected ? makeFence(stores.presence, sessions, node, (session, gone) => sessionMoved(session, gone)) : null
   const log = makeMessageLog<Logging>(stores.log, clock, {
     messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender,
   }, () => acks.flush(), (item, refusal) => router.refusing(item, refusal), (item, outcome) => router.committed(item, outcome), report, counters.log,
-    bus.connected ? makeFence(stores.presence, sessions, node, (session) => sessionMoved(session)) : null)
+    fence)
   const acks = makeAcknowledgements(stores.log, log.changed, report)
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
@@ -150,12 +161,14 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const resends = makeResends(stores.log, clock, settings.resumeWindow * 1000 + 3_600_000, log.reached)
   const rows = makePresenceRows(stores.presence, bus, node, (account, generation) => raisedTo(members.get(account), generation), linger)
   const members = makeMembers(stores.members)
-  const rosters = makeRosters(stores.rosters, sessions, members, settings.rosterMaxItems)
-  const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change))
+  const rosters = makeRosters(stores.rosters, sessions, members, () => elsewhere, settings.rosterMaxItems)
+  const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change),
+    (account, jids) => elsewhere?.word(account, ['blocks', jids]))
+  const elsewhere = bus.connected ? makeElsewhere({ cache, bus, store: stores.presence, blocklists, node }) : null
   const presence = makePresence({
-    sessions, rows, feed, clock, bug, departures: stores.departures, blocklists, mostDirected: settings.maxDirectedPresence, piece: settings.writeBufferBytes >> 3,
+    sessions, rows, feed, clock, bug, departures: stores.departures, blocklists, elsewhere, mostDirected: settings.maxDirectedPresence, piece: settings.writeBufferBytes >> 3,
   })
-  const subscribing = makeSubscribing(rosters, presence, sessions, blocklists)
+  const subscribing = makeSubscribing(rosters, presence, sessions, blocklists, elsewhere)
   const asking = makeAsking()
   const caps = makeCaps(asking.ask, settings.capsEntries, bug)
   const keeper: AccountKeeper = {
@@ -178,9 +191,16 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       for (const { jid: contact } of (await stores.rosters.list(account, null))?.contacts ?? []) await subscribing.remove(account, contact)
       const done = await accounts.remove(account)
       blocklists.forget(account)
+      // other nodes end its sessions
+      if (done) bus.invalidate(account, Number.MAX_SAFE_INTEGER)
       return done
     },
     sessionsOf: (account) => sessions.of(account).all,
+    push: (account, wants, payload) => {
+      const octets = serialize(payload)
+      elsewhere?.word(account, ['push', wants, octets])
+      push(account, wants, octets)
+    },
     send: async (element: Element) => router.fromServer(frameOf(serialize(element)) as Stanza),
     keep: (routed) => router.keep(routed),
     release: (session, seqs) => {
@@ -191,10 +211,26 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       return acks.flush()
     },
   }
+  let pushes = 0
+  const push = (account: string, wants: Wants, payload: string): void => {
+    for (const session of sessions.of(account).all) {
+      if (session[wants]) session.outlet.write(`<iq type='set' id='server-${++pushes}'${session.fromBare}${attribute('to', session.jid.full)}>${payload}</iq>`, false)
+    }
+  }
+  const heard = (account: string, word: Word): void => {
+    switch (word[0]) {
+      case 'roster': return rosters.heard(account, word[1], word[2])
+      case 'say': return subscribing.heard(account, word[1], word[2])
+      case 'blocks': return blocklists.heard(account, word[1])
+      case 'push': return push(account, word[1], word[2])
+      case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
+    }
+  }
+  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, moved: (session) => sessionMoved(session), heard })
   const router = makeRouter({
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
-    delivery: makeDelivery(cache, bus, counters),
+    delivery: makeDelivery(cache, bus, counters), handOver,
   })
   /** Ends that are being written. */
   const ending = new Map<string, Promise<void>>()
@@ -228,14 +264,15 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }
 
   /** It lives on, on another node (durability.md D9): nobody hears of it here but the connection that it had. */
-  const sessionMoved = (session: Session): void => {
+  const sessionMoved = (session: Session, gone = false): void => {
     if (session.moved) return
     session.moved = true
     if (!session.open) return
     session.open = false
     sessions.remove(session)
     feed.left(session)
-    resumption.moved(session)
+    if (gone) void resumption.ended(session, false)
+    else resumption.moved(session)
     session.outlet.close(new StreamError('conflict', 'the session goes on elsewhere'))
     if (session.carbons) session.member.copies--
     members.release(session.member)
@@ -267,6 +304,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
+    takeover: stores.takeover ?? null, taken: handOver.taken,
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session
@@ -292,9 +330,20 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       }, report)
     },
   })
+  const recheck = makeBatcher<string, void>(async (accounts) => {
+    await fence?.check([], [...new Set(accounts)])
+    // D12: a sibling elsewhere may have ended, and left what waits
+    for (const account of new Set(accounts)) feed.inherit(account)
+    return []
+  }, 500, 100_000)
   const comparing = makeComparing(stores.log, sessions, settings.foldEvery * 1000, (session) => void feed.follow(session), report)
   return {
-    log, feed, acks, resumption, resends, trace, sessionOver, bounce,
+    invalidated: (account, generation) => {
+      cache.invalidate(account, generation)
+      const [session] = sessions.of(account).all
+      if (session !== undefined && session.member.generation < generation) recheck(account).catch(report)
+    },
+    log, feed, handOver, acks, resumption, resends, trace, sessionOver, bounce,
     ending: (full) => ending.get(full),
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {

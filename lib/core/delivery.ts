@@ -1,6 +1,7 @@
 // Delivery: octets to sessions. Sessions here are reached through their outlets; sessions on other nodes by one directed
 // request each, which the owner accepts or refuses (routing.md, step 5).
 import type { Jid } from '../base/jid.js'
+import type { Stanza } from '../base/stanza.js'
 import type { Bus, Location } from './ports.js'
 import { bestElsewhere } from './route-cache.js'
 import type { Resolution, RouteCache } from './route-cache.js'
@@ -13,6 +14,17 @@ export const toSessions = (sessions: readonly Session[], octets: string, declare
   let taken = 0
   for (let i = 0; i < sessions.length; i++) if (post(sessions[i] as Session, octets, declared)) taken++
   return taken
+}
+
+/** Requests that wait for one session's answer. */
+const MOST_ASKED = 1000
+
+/** A request goes to this session: who asks is told when it ends before it has answered (durability.md D15). False: it has too many to answer. */
+export const mayAsk = (session: Session, from: Jid, { id, to }: Stanza): boolean => {
+  session.asked ??= new Map()
+  if (session.asked.size >= MOST_ASKED) return false
+  session.asked.set(`${from.full} ${id}`, { from: from.full, to, id })
+  return true
 }
 
 /** Which sessions a stanza is for. */
@@ -61,7 +73,8 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters): D
     let refused = false
     answers.forEach((answer, i) => {
       if (answer === 'accepted') served.add((locations[i] as Location).sessionId)
-      else refused = true
+      // too much for the bus, or no answer: nothing is wrong with the route
+      else if (answer !== 'busy' && answer !== 'too large' && answer !== 'unknown') refused = true
     })
     return refused
   }

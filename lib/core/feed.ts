@@ -33,8 +33,11 @@ export interface Committed {
 }
 
 export interface Feed {
-  /** The receiver's entry is durable: to its sessions. Returns how many got the message itself. */
-  received(message: Committed, entry: LoggedEntry): number
+  /**
+   * The receiver's entry is durable: to its sessions. Returns how many got the message itself.
+   * @param originals sessions here that it is for @param elsewhere it is for others, on other nodes
+   */
+  received(message: Committed, entry: LoggedEntry, originals: readonly Session[], elsewhere: boolean): number
   /** The sender's: copies to its other sessions. */
   sent(message: Committed, entry: LoggedEntry): void
   /** An entry that its account's sessions have got already, or need not get. */
@@ -60,6 +63,8 @@ export interface Feed {
   left(session: Session): void
   /** It cannot get anything any more: what it has not acknowledged goes to the others. */
   ended(session: Session): void
+  /** Something may wait for the account that none of its sessions here was given. */
+  inherit(account: string): void
   /** Call once a second. */
   tick(): void
 }
@@ -131,12 +136,6 @@ export const makeFeed = (parts: FeedParts): Feed => {
     return true
   }
 
-  /** Those that a message is for (RFC 6121 §8.5); a resource that is not there any more had it for the account. */
-  const receivers = (to: Jid): readonly Session[] => {
-    const exact = to.resource === '' ? undefined : sessions.find(to)
-    return exact === undefined ? sessions.of(to.bare).best : [exact]
-  }
-
   /**
    * For a session that has just been bound, or is about to be given what waits: a message to its full JID must not overtake
    * what waits for the bare one (D11), and one to the bare JID is for it, and not for it as a copy. Where nothing waits, or
@@ -158,11 +157,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
     else if (session.priority === null && !session.behind && (session.wanted !== null || reading.isSoonThere(session))) waitForPresence(session)
   }
 
-  const received = ({ stanza, from, to, xml, sender }: Committed, entry: LoggedEntry): number => {
+  const received: Feed['received'] = ({ stanza, from, to, xml, sender }, entry, originals, elsewhere) => {
     const { all } = sessions.of(to.bare)
     if (all.length === 0) return 0
     seen(all, entry)
-    const originals = receivers(to)
     const octets = (entry.flags & ARCHIVED) === 0 ? xml : withStanzaId(xml, to.bare, entry)
     const { nameEnd, declared, type } = stanza
     let taken = 0
@@ -172,7 +170,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (!follows(session, entry.seq)) continue
       if (originals.includes(session)) {
         if (giveNext(session, octets, declared, { seq: entry.seq, form: 'original', pulled: false })) taken++
-      } else if (originals.length > 0 && session !== sender && isCopied(session, stanza, from, 'received')) {
+      } else if ((elsewhere || originals.length > 0) && session !== sender && isCopied(session, stanza, from, 'received')) {
         giveNext(session, inForm('received', session, { octets, nameEnd, declared, type }), false, { seq: entry.seq, form: 'received', pulled: false })
       }
     }
@@ -230,6 +228,9 @@ export const makeFeed = (parts: FeedParts): Feed => {
     restored: reading.restored,
     room: reading.room,
     left,
+    inherit: (account) => {
+      for (const session of sessions.of(account).best) reading.inherit(session)
+    },
     ended: (session) => {
       left(session)
       const { receipts } = session

@@ -2,13 +2,11 @@
 // still while the client resumed elsewhere. Each group commit compares the generations of its senders' accounts behind their
 // locks; where one is not as known here, the owners are read in a later statement, and who has moved is told so.
 import type { Fence } from './message-log.js'
+import { NO_GENERATION } from './members.js'
 import type { Member } from './members.js'
 import type { Owner, PresenceStore } from './ports.js'
 import type { Logging } from './router.js'
 import type { Session, Sessions } from './sessions.js'
-
-/** Not known. */
-export const NO_GENERATION = -1
 
 /**
  * A change of this node's own has raised the account's generation. Had another node raised it in between, the number would be
@@ -18,8 +16,8 @@ export const raisedTo = (member: Member | undefined, generation: number): void =
   if (member !== undefined && (member.generation === NO_GENERATION || member.generation + 1 === generation)) member.generation = generation
 }
 
-/** @param moved told of each session that is not this node's any more */
-export const makeFence = (store: PresenceStore, sessions: Sessions, node: Owner, moved: (session: Session) => void): Fence<Logging> => ({
+/** @param moved told of each session that is not this node's any more: another's, or (gone) nobody's, for one of its resource came later */
+export const makeFence = (store: PresenceStore, sessions: Sessions, node: Owner, moved: (session: Session, gone: boolean) => void): Fence<Logging> => ({
   of: (items) => {
     const found = new Map<string, number>()
     for (const { routed: { session } } of items) if (session !== null) found.set(session.account, session.member.generation)
@@ -36,7 +34,7 @@ export const makeFence = (store: PresenceStore, sessions: Sessions, node: Owner,
       const owner = owners?.sessions.get(session.id)
       const isOurs = owner?.id === node.id && owner.epoch === node.epoch
       // one that has ended here may have no row any more; what it sent before that counts
-      if (owners === undefined || (!isOurs && (session.open || owner !== undefined))) moved(session)
+      if (owners === undefined || (!isOurs && (session.open || owner !== undefined))) moved(session, owner === undefined)
     }
   },
 })

@@ -2,7 +2,6 @@
 // sessions: who may see its presence, whose presence it sees, whom it blocks. So presence goes to a thousand contacts, and a
 // message past a block list, without a question to the store. Gone with the last session.
 import type { Blocklist } from './blocklist.js'
-import { NO_GENERATION } from './fence.js'
 import { makeBlocklist } from './blocklist.js'
 import { makeBatcher } from './batcher.js'
 import type { MemberRows, MemberStore } from './ports.js'
@@ -36,6 +35,9 @@ export interface Members {
   /** Something of the account has changed in the store. Applied to the member if there is one, now or when it is loaded. */
   change(account: string, apply: (member: Member) => void): void
 }
+
+/** `Member.generation`: not known. */
+export const NO_GENERATION = -1
 
 const NOBODY: readonly string[] = []
 const NO_SET: ReadonlySet<string> = new Set()

@@ -31,6 +31,8 @@ export interface SessionRow {
   readonly priority: number | null
   /** The last broadcast presence stanza as octets; null while unavailable. */
   readonly presence: string | null
+  /** It is being bound: whatever session had its full JID is replaced. Otherwise its row must still be this session's, in this incarnation (durability.md D10). */
+  readonly fresh?: boolean
 }
 
 /** Where a session on another node is. */
@@ -55,21 +57,39 @@ export interface Raised {
   readonly seq: number
 }
 
+/** What a session said last. */
+export interface Said {
+  readonly account: string
+  readonly resource: string
+  /** The stanza as octets. */
+  readonly presence: string
+}
+
 /** What the presence table says of an account's sessions, by id. */
 export interface Owners {
   readonly generation: number
   readonly sessions: ReadonlyMap<string, Owner>
 }
 
+export interface Saved {
+  readonly raised: ReadonlyMap<string, Raised>
+  /** By id. */
+  readonly lost: ReadonlySet<string>
+}
+
 export interface PresenceStore {
-  /** Write or rewrite rows and raise their accounts' generations, in one transaction. A row of another session of the same full JID is replaced. */
-  save(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>>
+  /** Write or rewrite rows and raise their accounts' generations, in one transaction. `lost`: sessions that were not written, for they are another node's, or over. */
+  save(rows: readonly SessionRow[]): Promise<Saved>
   /** A new last presence and nothing else: no availability changes, so no generation is raised. Rows of other sessions are left alone. */
   update(rows: readonly SessionRow[]): Promise<void>
+  /** The sessions have ended, and their rows are about to go: nobody routes to them any more, or sees them. Raises generations. */
+  close(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>>
   /** Compare-and-delete: a row goes only if it is still this session's on this node and epoch. Raises generations. */
   remove(rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>>
   /** All sessions of these accounts, whoever has them. Accounts that do not exist are absent. */
   owners(accounts: readonly string[]): Promise<ReadonlyMap<string, Owners>>
+  /** What the available sessions of these accounts said last, those of `node` at `epoch` left out. */
+  said(accounts: readonly string[], except: Owner): Promise<readonly Said[]>
   /** The routes of these accounts in one query (sessions of `node` at `epoch` left out, and those of reaped nodes). Accounts that do not exist are absent. */
   lookup(accounts: readonly string[], except: { node: string; epoch: number }): Promise<ReadonlyMap<string, Route>>
 }
@@ -198,7 +218,7 @@ export interface Owner {
 export interface TakeoverStore {
   /** Sessions of an epoch that is over, which are this node's now: of at most `limit` accounts. None: there are no more. */
   adopt(from: Owner, limit: number): Promise<readonly LeftSession[]>
-  /** A session that can be resumed, and that another life has, which may be alive; it is this node's now. null: there is none. */
+  /** A session that can be resumed, and is not here: from whoever has it by its row, and may be alive; it is this node's now. null: there is none. */
   take(account: string, sessionId: string): Promise<{ readonly from: Owner; readonly left: LeftSession } | null>
 }
 

@@ -2,11 +2,13 @@
 // and in order for each session. Every change tells the other nodes the account's new generation.
 import { makeBatcher } from './batcher.js'
 import { makeInTurn } from './in-turn.js'
-import type { Bus, PresenceStore, Raised, SessionRow } from './ports.js'
+import type { Bus, PresenceStore, Raised, Saved, SessionRow } from './ports.js'
 import type { Broadcast, Session } from './sessions.js'
 
 export interface PresenceRows {
-  /** Write the session's row. Resolves to the number of the last entry of its account's log; null: the account is gone. @param priority, presence null: bound, but not available */
+  /** The row of a session that is being bound. Resolves to the number of the last entry of its account's log; null: the account is gone. */
+  bind(session: Session): Promise<number | null>
+  /** Write the session's row anew. null: it is another node's now, or the account is gone. @param priority, presence null: bound, but not available */
   save(session: Session, priority: number | null, presence: Broadcast | null): Promise<number | null>
   /** Write its last presence when there is time; of several the last counts. Nothing that routing depends on. Resolves when it is written. */
   update(session: Session): Promise<void>
@@ -18,9 +20,10 @@ export interface PresenceRows {
 
 interface Change {
   readonly row: SessionRow
-  readonly gone: boolean
+  readonly as: 'there' | 'closing' | 'gone'
 }
 
+const NOTHING: Saved = { raised: new Map(), lost: new Set() }
 const ROWS = ['rows']
 const BATCH = 500
 const WAITING = 100_000
@@ -52,12 +55,13 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     const last = new Map<string, Change>()
     for (const change of changes) last.set(change.row.sessionId, change)
     const rows = [...last.values()]
-    const gone = rows.filter((c) => c.gone).map((c) => c.row)
-    const saved = rows.filter((c) => !c.gone).map((c) => c.row)
+    const of = (as: Change['as']): SessionRow[] => rows.filter((c) => c.as === as).map((c) => c.row)
+    const [gone, closing, saved] = [of('gone'), of('closing'), of('there')]
+    if (closing.length > 0) announce(await store.close(closing))
     if (gone.length > 0) announce(await store.remove(gone))
-    const written: ReadonlyMap<string, Raised> = saved.length > 0 ? await store.save(saved) : new Map<string, Raised>()
+    const { raised: written, lost } = saved.length > 0 ? await store.save(saved) : NOTHING
     announce(written)
-    return changes.map(({ row }) => written.get(row.account)?.seq ?? null)
+    return changes.map(({ row }) => (lost.has(row.sessionId) ? null : written.get(row.account)?.seq ?? null))
   }), BATCH, WAITING)
 
   const rowOf = (s: Session, priority = s.wanted, presence = s.presence): SessionRow => ({
@@ -71,17 +75,17 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     presence: presence === null ? null : presence.head + presence.tail,
   })
 
-  const change = async (row: SessionRow, gone: boolean): Promise<number | null> => {
+  const change = async (row: SessionRow, as: Change['as']): Promise<number | null> => {
     waiting++
     try {
-      return await write({ row, gone })
+      return await write({ row, as })
     } finally {
       waiting--
     }
   }
 
   const removeRow = (row: SessionRow): void => {
-    change(row, true).catch(() => {
+    change(row, 'gone').catch(() => {
       // bounded by the sessions that were open; rows of an epoch that is over are removed at the next start anyway
       failed.push(row)
       retry ??= setTimeout(() => {
@@ -145,11 +149,12 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
 
   return {
     update,
+    bind: (session) => change({ ...rowOf(session, null, null), fresh: true }, 'there'),
     save: async (session, priority, presence) => {
       // what it says is newer, and must not be overwritten
       const behind = changed.delete(session)
       try {
-        const seq = await change(rowOf(session, priority, presence), false)
+        const seq = await change(rowOf(session, priority, presence), 'there')
         if (behind && !changed.has(session)) told(session)
         return seq
       } catch (error) {
@@ -159,8 +164,13 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     },
     remove: (session) => {
       const row = rowOf(session)
-      if (linger === 0) removeRow(row)
-      else if (lingering.push(row) === 1) setTimeout(letGo, linger).unref()
+      if (linger === 0) {
+        removeRow(row)
+        return
+      }
+      // other nodes must not take it for a session that is there
+      if (bus.connected) change(row, 'closing').catch(() => {}) // then it is seen until it goes
+      if (lingering.push(row) === 1) setTimeout(letGo, linger).unref()
     },
     idle: async (ms) => {
       letGo()

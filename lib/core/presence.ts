@@ -17,9 +17,10 @@ import { ignored } from './ending.js'
 import type { Verdict } from './ending.js'
 import { withDelay } from './entry.js'
 import { post } from './deferred.js'
+import type { Elsewhere } from './elsewhere.js'
 import type { Feed } from './feed.js'
 import { orWait } from './or-wait.js'
-import type { Clock, Departure, DepartureStore } from './ports.js'
+import type { Clock, Departure, DepartureStore, Said } from './ports.js'
 import type { PresenceRows } from './presence-rows.js'
 import type { Broadcast, Session, Sessions } from './sessions.js'
 
@@ -32,6 +33,8 @@ export interface Presence {
   ended(session: Session): void
   /** The present presence of one account's sessions, to another's; `gone`: that they are unavailable. */
   show(account: string, to: string, gone?: 'gone'): void
+  /** The same of those on this node only: another node shows its own. */
+  showHere(account: string, to: string, gone?: 'gone'): void
   /** Say what each of an account's sessions said last again, changed: something of the account is part of it (XEP-0153). */
   restate(account: string, change: (said: Stanza) => Stanza): void
   /** Answer a probe (§4.3.2). */
@@ -52,6 +55,8 @@ export interface PresenceParts {
   readonly feed: Feed
   readonly departures: DepartureStore
   readonly blocklists: Blocklists
+  /** null: there are no other nodes. */
+  readonly elsewhere: Elsewhere | null
   readonly clock: Clock
   readonly bug: (error: unknown, stanza: Stanza) => void
   /** Addresses that one session may have sent directed presence to. */
@@ -95,7 +100,7 @@ export const isBlocked = (list: Blocklist | null, jid: Jid): boolean => list !==
 /** Has sent presence to it directly, and not taken it back (§4.6). */
 const knows = ({ directed }: Session, other: Jid): boolean => directed !== null && (directed.has(other.full) || directed.has(other.bare))
 
-export const makePresence = ({ sessions, rows, feed, blocklists, departures, clock, bug, mostDirected, piece }: PresenceParts): Presence => {
+export const makePresence = ({ sessions, rows, feed, blocklists, departures, elsewhere, clock, bug, mostDirected, piece }: PresenceParts): Presence => {
   /** To all sessions of the account, the one that says it among them, and to those of its subscribers (§4.2.2, §4.4.2). */
   const tell = (session: Session, said: Broadcast): void => {
     const own = sessions.of(session.account).available
@@ -104,6 +109,10 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
       const there = sessions.of(contact).available
       for (let i = 0; i < there.length; i++) if (mayPass(session, there[i] as Session)) give(there[i] as Session, said)
     }
+    if (elsewhere === null) return
+    elsewhere.tell(parseJid(session.account), said)
+    // whom a contact blocks is known where it is
+    for (const contact of session.member.from) if (session.member.blocks?.blocksAccount(contact) !== true) elsewhere.tell(parseJid(contact), said)
   }
 
   /** §4.2.2: what a session that has become available is told of others: as if it had probed each of its contacts (§4.3). */
@@ -127,6 +136,16 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
         octets += said.head.length + said.tail.length
       }
       if (octets > piece && !await hasRoom()) return
+    }
+    if (elsewhere !== null) {
+      // what the store cannot tell now costs no log-in
+      for (const { account, presence } of await elsewhere.said([session.account, ...member.to], session).catch(() => [])) {
+        const at = away.indexOf(account)
+        if (at >= 0) away.splice(at, 1)
+        give(session, cutOf(presence))
+        octets += presence.length
+        if (octets > piece && !await hasRoom()) return
+      }
     }
     // §3.1.3: again at each log-in, until answered; not while it is blocked (XEP-0191 §3.3)
     for (const [from, request] of member.requests) {
@@ -172,11 +191,11 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
 
   /** What sessions are going to say once their row is written; what is restated meanwhile is changed here. */
   const coming = new Map<Session, Broadcast>()
-  const saved = async (session: Session, said: Broadcast, priority: number): Promise<Broadcast> => {
+  /** null: it is another node's. */
+  const saved = async (session: Session, said: Broadcast, priority: number): Promise<Broadcast | null> => {
     coming.set(session, said)
     try {
-      await written(rows.save(session, priority, said))
-      return coming.get(session) as Broadcast
+      return await written(rows.save(session, priority, said)) === null ? null : coming.get(session) as Broadcast
     } finally {
       coming.delete(session)
     }
@@ -185,7 +204,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
   const appear = async (session: Session, given: Broadcast, priority: number): Promise<Verdict> => {
     // Write the row, tell the contacts, then read the mailbox, then let live traffic in (routing.md, step 7)
     const said = await saved(session, given, priority)
-    if (!session.open) return ignored('RFC 6121 §4.2.2')
+    if (said === null || !session.open) return ignored('RFC 6121 §4.2.2')
     const isInitial = session.wanted === null
     session.wanted = priority
     session.presence = said
@@ -213,8 +232,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
     // no message may come any more, whether the row can be written or not
     session.priority = null
     sessions.changed(session.account)
-    await written(rows.save(session, null, null))
-    if (!session.open) return ignored('RFC 6121 §4.5.2')
+    if (await written(rows.save(session, null, null)) === null || !session.open) return ignored('RFC 6121 §4.5.2')
     // §4.3.2 case 3: as of the account, for none of its resources is there any more
     leave(session, said, stanza.children.length === 0 ? null : ownCopy(stamp(stanza, session.fromBare + session.fromWithLang.slice(session.from.length))))
     give(session, said) // §4.5.2: also to the resource itself
@@ -241,6 +259,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
       // §8.5.3.1: a resource that is named gets it, available or not; as it got the beginning
       const there = to.resource === '' ? available : all.filter((s) => s.jid.resource === to.resource)
       for (const other of there) if (mayPass(session, other)) give(other, said)
+      if (!isBlocked(session.member.blocks, to)) elsewhere?.tell(to, said)
     }
   }
 
@@ -261,9 +280,28 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
       })
   }
 
+  /** @param others what sessions on other nodes said */
+  const retold = (session: Session, others: readonly Said[]): void => {
+    if (session.wanted === null) return
+    const heard = new Set(others.map((o) => o.account))
+    for (const contact of session.member.to) {
+      const there = sessions.of(contact).available.filter((s) => s.member.from.has(session.account) && mayPass(s, session))
+      for (const other of there) give(session, other.presence as Broadcast)
+      if (there.length === 0 && !heard.has(contact)) give(session, { head: `<presence${attribute('from', contact)}`, tail: " type='unavailable'/>", declared: false })
+    }
+    for (const { presence } of others) give(session, cutOf(presence))
+    for (const other of sessions.of(session.account).available) give(session, other.presence as Broadcast)
+  }
+
   const show = (account: string, to: string, gone?: 'gone'): void => {
+    elsewhere?.word(account, ['show', to, gone !== undefined])
+    showHere(account, to, gone)
+  }
+  /** Sessions of this node, to all. */
+  const showHere = (account: string, to: string, gone?: 'gone'): void => {
     for (const session of sessions.of(account).available) {
       const said = gone === undefined ? session.presence as Broadcast : lastWord(session)
+      elsewhere?.tell(parseJid(to), said)
       for (const other of sessions.of(to).available) if (gone !== undefined || mayPass(session, other)) give(other, said)
     }
   }
@@ -294,6 +332,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
       else farewell(session, lastWord(session), false) // directed presence needs no other (§4.6.1)
     },
     show,
+    showHere,
     restate: (account, change) => {
       const changed = ({ head, tail }: Broadcast): Broadcast => cutOf(ownCopy(change(frameOf(head + tail) as Stanza).xml))
       for (const session of sessions.of(account).all) {
@@ -316,6 +355,17 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
         answered = true
         give(session, to.resource === '' ? other.presence as Broadcast : mere(other))
       }
+      // who sees its presence is on its roster, and so on the own one (RFC 6121 §3)
+      if (elsewhere !== null && (to.bare === from.bare || session.member.to.includes(to.bare))) {
+        return elsewhere.said([to.bare], session).then((all) => {
+          for (const { resource, presence } of all) {
+            if (to.resource !== '' && to.resource !== resource) continue
+            answered = true
+            give(session, to.resource === '' ? cutOf(presence) : { head: `<presence${attribute('from', `${to.bare}/${resource}`)}`, tail: '/>', declared: false })
+          }
+          return answered ? 'answered' : ignored('RFC 6121 §4.3.2')
+        })
+      }
       return answered ? 'answered' : ignored('RFC 6121 §4.3.2')
     },
     ready: (session) => {
@@ -332,13 +382,8 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, clo
       }
     },
     retell: (session) => {
-      if (session.wanted === null) return
-      for (const contact of session.member.to) {
-        const there = sessions.of(contact).available.filter((s) => s.member.from.has(session.account) && mayPass(s, session))
-        for (const other of there) give(session, other.presence as Broadcast)
-        if (there.length === 0) give(session, { head: `<presence${attribute('from', contact)}`, tail: " type='unavailable'/>", declared: false })
-      }
-      for (const other of sessions.of(session.account).available) give(session, other.presence as Broadcast)
+      if (elsewhere === null) retold(session, [])
+      else elsewhere.said([session.account, ...session.member.to], session).then((all) => retold(session, all), report)
     },
     lastSeen: async (account) => {
       if (sessions.of(account).available.length > 0) return null

@@ -11,7 +11,7 @@ import { ManagedStream } from './managed-stream.js'
 import type { StreamHost, Wire } from './managed-stream.js'
 import type { Members } from './members.js'
 import type { Given, Journaled, Pending } from './given.js'
-import type { Clock, LogEntry, LogStore, ResumptionStore, StreamRow } from './ports.js'
+import type { Clock, LeftSession, LogEntry, LogStore, Owner, ResumptionStore, StreamRow, TakeoverStore } from './ports.js'
 import { cutOf } from './presence.js'
 import type { Reference } from './journal.js'
 import { makeSession, settled } from './sessions.js'
@@ -35,6 +35,8 @@ export interface Resumption {
   ended(session: Session, clean: boolean): Promise<void> | null
   /** Sessions of an earlier life. */
   restore(): Promise<void>
+  /** Sessions of a node that is over, which are this node's now. */
+  adopt(found: readonly LeftSession[]): Promise<void>
   /** Write what has changed of streams into their rows (D8). */
   fold(): Promise<void>
   /** Call once a second. */
@@ -71,6 +73,10 @@ export interface ResumptionParts {
   unclean(account: string): void
   suspects(account: string): number
   sessionOver(session: Session, clean: boolean): Promise<void> | void
+  /** null: there are no other nodes. */
+  readonly takeover: TakeoverStore | null
+  /** A session was taken from this life of another node. */
+  taken(from: Owner, account: string, sessionId: string): void
   /** It is connected again: give it what waits. */
   catchUp(session: Session): void
   /** What a crash has swallowed, and the client will not ask for again (promise 3). */
@@ -225,8 +231,82 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     return undefined
   }
 
+  /** A session that an earlier life has left, or another node, and that is this node's by its rows. null: there is a newer one of its resource. */
+  const revive = async ({ row, stream: state, last }: LeftSession): Promise<Session | null> => {
+    const jid = parseJid(`${row.account}/${row.resource}`)
+    const details = JSON.parse(state?.details ?? '{}') as Partial<Details>
+    const member = await members.acquire(row.account)
+    if (sessions.find(jid) !== undefined) {
+      members.release(member)
+      return null
+    }
+    member.seq = Math.max(member.seq, last)
+    const outlet = makeDeferred(member)
+    const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, member)
+    session.deferred = outlet
+    session.incarnation = row.incarnation
+    session.wanted = session.priority = row.priority
+    session.presence = row.presence === null ? null : cutOf(row.presence)
+    sessions.add(session)
+    if (state === null) return session
+    session.away = true
+    session.suspect = parts.suspects(row.account)
+    session.position = state.position
+    session.incarnation = state.incarnation
+    session.interested = details.interested === true
+    session.blocklist = details.blocklist === true
+    session.rosterVersion = details.rosterVersion ?? 0
+    if (details.carbons === true) {
+      session.carbons = true
+      session.copied = details.copied === undefined || details.copied.length === 0 ? null : new Set(details.copied)
+      session.member.copies++
+    }
+    if (details.directed !== undefined && details.directed.length > 0) session.directed = new Map(details.directed.map((full) => [full, parseJid(full)]))
+    // given since the row was written
+    for (const { seq, form } of state.unacked) {
+      if (form !== 'received') continue
+      session.copied ??= new Set()
+      session.copied.add(seq)
+    }
+    const stream = new ManagedStream(session, session.id, state.lasts, null, host)
+    stream.restore(state)
+    stream.rosterVersion = session.rosterVersion
+    session.stream = session.receipts = stream
+    streams.set(session, stream)
+    const since = state.detached === null ? 0 : clock.now() - state.detached
+    detached.set(session, clock.monotonic() + Math.max(0, state.lasts * 1000 - Math.max(0, since)))
+    sessions.changed(session.account)
+    feed.restored(session)
+    return session
+  }
+
+  /** From whoever has it (D9). */
+  const fetched = async (account: string, id: string, goesOn: () => boolean): Promise<ManagedStream | undefined> => {
+    const { takeover } = parts
+    if (takeover === null) return undefined
+    let taken: Awaited<ReturnType<TakeoverStore['take']>> = null
+    await insistently(async () => {
+      taken = await takeover.take(account, id)
+    }, goesOn)
+    if (taken === null) return undefined
+    const { from, left } = taken as NonNullable<typeof taken>
+    parts.taken(from, account, id)
+    const session = await revive(left)
+    return session === null ? undefined : streams.get(session)
+  }
+
+  const reviveAll = async (found: readonly LeftSession[]): Promise<void> => {
+    const over: Session[] = []
+    await Promise.all(found.map(async (left) => {
+      const session = await revive(left)
+      if (session !== null && left.stream === null) over.push(session)
+    }))
+    // once all are there: they hear of each other's ends (promise 5)
+    for (const session of over) void parts.sessionOver(session, false)
+  }
+
   const resume: Resumption['resume'] = async (account, id, goesOn) => {
-    const stream = find(account, id)
+    const stream = find(account, id) ?? await fetched(account, id, goesOn)
     if (stream === undefined) {
       let h: number | null = null
       await insistently(async () => {
@@ -352,56 +432,9 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     },
     restore: async () => {
       for (const account of await store.unclean()) parts.unclean(account)
-      const found = await store.restore()
-      const over: Session[] = []
-      await Promise.all(found.map(async ({ row, stream: state, last }) => {
-        const jid = parseJid(`${row.account}/${row.resource}`)
-        const details = JSON.parse(state?.details ?? '{}') as Partial<Details>
-        const member = await members.acquire(row.account)
-        member.seq = Math.max(member.seq, last)
-        const outlet = makeDeferred(member)
-        const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, member)
-        session.deferred = outlet
-        session.incarnation = row.incarnation
-        session.wanted = session.priority = row.priority
-        session.presence = row.presence === null ? null : cutOf(row.presence)
-        sessions.add(session)
-        if (state === null) {
-          over.push(session)
-          return
-        }
-        session.away = true
-        session.suspect = parts.suspects(row.account)
-        session.position = state.position
-        session.incarnation = state.incarnation
-        session.interested = details.interested === true
-        session.blocklist = details.blocklist === true
-        session.rosterVersion = details.rosterVersion ?? 0
-        if (details.carbons === true) {
-          session.carbons = true
-          session.copied = details.copied === undefined || details.copied.length === 0 ? null : new Set(details.copied)
-          session.member.copies++
-        }
-        if (details.directed !== undefined && details.directed.length > 0) session.directed = new Map(details.directed.map((full) => [full, parseJid(full)]))
-        // given since the row was written
-        for (const { seq, form } of state.unacked) {
-          if (form !== 'received') continue
-          session.copied ??= new Set()
-          session.copied.add(seq)
-        }
-        const stream = new ManagedStream(session, session.id, state.lasts, null, host)
-        stream.restore(state)
-        stream.rosterVersion = session.rosterVersion
-        session.stream = session.receipts = stream
-        streams.set(session, stream)
-        const since = state.detached === null ? 0 : clock.now() - state.detached
-        detached.set(session, clock.monotonic() + Math.max(0, state.lasts * 1000 - Math.max(0, since)))
-        sessions.changed(session.account)
-        feed.restored(session)
-      }))
-      // once all are there: they hear of each other's ends (promise 5)
-      for (const session of over) void parts.sessionOver(session, false)
+      await reviveAll(await store.restore())
     },
+    adopt: reviveAll,
     fold,
     tick: () => {
       const now = clock.monotonic()

@@ -6,6 +6,7 @@ import { StanzaError } from '../base/errors.js'
 import { NS } from '../base/namespaces.js'
 import { attribute, serialize } from '../wire/writer.js'
 import { makeInTurn } from './in-turn.js'
+import type { Elsewhere } from './elsewhere.js'
 import type { Members } from './members.js'
 import { orWait } from './or-wait.js'
 import type { Contact, ContactChange, RosterRow, RosterSizes, RosterStore } from './ports.js'
@@ -24,6 +25,8 @@ export type Decide = (own: Contact | null, theirs: Contact | null | undefined) =
 export interface Rosters {
   /** @param known the version that the client has; undefined: it does not know versions. null: no such account */
   read(account: string, known: string | undefined): Promise<Roster | null>
+  /** Another node has changed this row of the account's roster. */
+  heard(account: string, jid: string, row: RosterRow): void
   /** Push `Roster.changes` to the session that asked. */
   push(session: Session, changes: readonly Element[]): void
   /**
@@ -43,7 +46,7 @@ export interface Push {
 /** Requests kept for one account from people who are not on its roster. */
 const MOST_REQUESTS = 1000
 
-export const makeRosters = (store: RosterStore, sessions: Sessions, members: Members, mostItems: number): Rosters => {
+export const makeRosters = (store: RosterStore, sessions: Sessions, members: Members, elsewhere: () => Elsewhere | null, mostItems: number): Rosters => {
   let pushes = 0
   const inTurn = makeInTurn()
 
@@ -103,11 +106,19 @@ export const makeRosters = (store: RosterStore, sessions: Sessions, members: Mem
     push: (session, changes) => {
       for (const query of changes) pushTo(session, serialize(query))
     },
+    heard: (account, jid, row) => {
+      remember(account, jid, row.contact)
+      push(account, jid, row)
+    },
     change: (user, contact, decide, effects) => inTurn([user, contact], async () => {
       const { own, theirs } = await orWait(store.change(user, contact, (before, theirsBefore, size) =>
         bounded(before, theirsBefore, size, decide(before, theirsBefore))), 'the roster cannot be changed now')
       remember(user, contact, own.contact)
-      if (user !== contact) remember(contact, user, theirs.contact)
+      elsewhere()?.word(user, ['roster', contact, own])
+      if (user !== contact) {
+        remember(contact, user, theirs.contact)
+        elsewhere()?.word(contact, ['roster', user, theirs])
+      }
       return effects({ own: () => push(user, contact, own), theirs: () => push(contact, user, theirs) })
     }),
   }

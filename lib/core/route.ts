@@ -1,5 +1,6 @@
 // The contract between the router and a feature: a route declares which requests it answers and which steps of the hot
 // path it joins. It registers nothing, imports no other route, and touches only what `Services` holds (design.md §4).
+import type { Wants } from './elsewhere.js'
 import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import type { Jid } from '../base/jid.js'
@@ -142,6 +143,8 @@ export interface Services {
   readonly ask: (session: Session, type: 'get' | 'set', payload: Element) => Promise<Element | null>
   /** The sessions of an account on this node. */
   readonly sessionsOf: (account: string) => readonly Session[]
+  /** A request (set) from the account to all of its sessions that have asked to be told of this, wherever they are. */
+  readonly push: (account: string, wants: Wants, payload: Element) => void
   /** Route a stanza of the server's own making; `from` and `to` are its attributes. */
   readonly send: (stanza: Element) => Promise<Ending>
   /** Keep a message until the receiver's next log-in. Throws StanzaError where it cannot be kept. */

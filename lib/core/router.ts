@@ -12,16 +12,18 @@ import { treeOf } from '../wire/tree.js'
 import type { Asking } from './asking.js'
 import { countEnding, ignored } from './ending.js'
 import type { Ending, Rule, Verdict } from './ending.js'
-import { AVAILABLE, exactly, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
+import { AVAILABLE, exactly, mayAsk, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
 import type { Choice, Delivery } from './delivery.js'
 import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
-import type { Feed } from './feed.js'
+import type { Committed, Feed } from './feed.js'
+import type { HandOver } from './hand-over.js'
 import type { Resends } from './resends.js'
 import { isLoggable, mayBeArchived } from './loggable.js'
 import type { Appended, MessageLog, Outcome, Refusal } from './message-log.js'
 import { ARCHIVED, QUEUED, SENT, WANTED } from './ports.js'
+import type { Location, Logged } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Resolution, RouteCache } from './route-cache.js'
 import type { Request, Routed, Services } from './route.js'
@@ -40,6 +42,7 @@ export interface RouterParts {
   readonly cache: RouteCache
   readonly delivery: Delivery
   readonly feed: Feed
+  readonly handOver: HandOver
   readonly resends: Resends
   /** Made with what the router says to a message's outcome: `committed`. */
   readonly log: MessageLog<Logging>
@@ -83,7 +86,7 @@ export interface Logging extends Appended {
 type Sender = Session | null
 
 export const makeRouter = (parts: RouterParts): Router => {
-  const { domains, jid, sessions, cache, delivery, feed, log, presence, subscribing, asking, dispatch, services, counters, trace } = parts
+  const { domains, jid, sessions, cache, delivery, feed, handOver, log, presence, subscribing, asking, dispatch, services, counters, trace } = parts
 
   /** The end of every way: refusals are written here and nowhere else. @param logged its number on its stream, where it has come back from the log */
   const finish = (sender: Sender, stanza: Stanza, verdict: Verdict, logged: number | null = null): Ending => {
@@ -252,11 +255,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       if (stanza.type === 'result' || stanza.type === 'error') routed.session?.asked?.delete(`${to.full} ${stanza.id}`)
       else {
         const session = sessions.find(to)
-        if (session !== undefined && session !== routed.session) {
-          session.asked ??= new Map()
-          if (session.asked.size >= MOST_ASKED) return new StanzaError('resource-constraint', 'the receiver has too many requests to answer')
-          session.asked.set(`${from.full} ${stanza.id}`, { from: from.full, to: stanza.to, id: stanza.id })
-        }
+        if (session !== undefined && session !== routed.session && !mayAsk(session, from, stanza)) return new StanzaError('resource-constraint', 'the receiver has too many requests to answer')
       }
     }
     // (an error of the server's own is of no stream, and has no order)
@@ -343,20 +342,30 @@ export const makeRouter = (parts: RouterParts): Router => {
     }
     const committed = { stanza, from, to, sender: session, xml: message.xml }
     trace.committed(session, stanza, number, message, log.n, outcome)
+    const { received, sent } = outcome
+    const elsewhere = received === null ? NOWHERE : handOver.at(to.bare, received.generation)
+    const siblings = sent === null ? NOWHERE : handOver.at(from.bare, sent.generation)
+    if (elsewhere instanceof Promise || siblings instanceof Promise) void Promise.all([elsewhere, siblings]).then(([e, s]) => handed(item, committed, outcome, e, s))
+    else handed(item, committed, outcome, elsewhere, siblings)
+  }
+
+  /** @param elsewhere sessions of the receiver on other nodes @param siblings of the sender */
+  const handed = (item: Logging, message: Committed, { received, sent }: Exclude<Logged, null>, elsewhere: readonly Location[], siblings: readonly Location[]): void => {
+    const { routed } = item
     let ending: Ending = 'stored'
     try {
-      if (outcome.received !== null && feed.received(committed, outcome.received) > 0) ending = 'delivered'
-      if (outcome.sent !== null) feed.sent(committed, outcome.sent)
+      if (received !== null && handOver.received(message, received, elsewhere) > 0) ending = 'delivered'
+      if (sent !== null) handOver.sent(message, sent, siblings)
     } catch (error) {
       counters.bugs++
-      parts.bug(error, stanza) // it waits
+      parts.bug(error, routed.stanza) // it waits
     }
     const plan = dispatch.plans.committed.message
     const walked = plan === null || !routed.logged ? routed : walk(plan, routed, services)
     if (walked instanceof Promise) {
       walked.catch((error: unknown) => {
         counters.bugs++
-        parts.bug(error, stanza)
+        parts.bug(error, routed.stanza)
       }).finally(() => logged(item, ending))
     } else logged(item, ending)
   }
@@ -449,8 +458,7 @@ const inWords = (verdict: Verdict): string =>
 
 /** ms between tries while the database is away. */
 const AGAIN = 500
-/** Requests that wait for one session's answer. */
-const MOST_ASKED = 1000
+const NOWHERE: readonly Location[] = []
 
 const isRule = (action: Action): action is Rule => action.includes('§')
 

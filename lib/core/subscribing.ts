@@ -3,8 +3,10 @@
 import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
+import { frameOf } from '../wire/framer.js'
 import { attribute } from '../wire/writer.js'
 import type { Blocklists } from './blocklists.js'
+import type { Elsewhere, Listeners } from './elsewhere.js'
 import { ignored } from './ending.js'
 import type { Ending } from './ending.js'
 import { orWait } from './or-wait.js'
@@ -18,6 +20,8 @@ import type { State, SubscriptionType } from './subscriptions.js'
 export interface Subscribing {
   /** A subscription stanza of an account's session, for another account. */
   handle(from: Jid, to: Jid, stanza: Stanza): Promise<Ending>
+  /** Another node has this for sessions of the account. */
+  heard(account: string, to: Listeners, octets: string): void
   /** §2.5: take a contact off the roster, with all that is between the two. False: it is not on it. */
   remove(account: string, contact: string): Promise<boolean>
 }
@@ -37,11 +41,16 @@ interface Outcome {
 
 const NOTHING: Outcome = { delivered: false, replied: false, saw: false }
 
-export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: Sessions, blocklists: Blocklists): Subscribing => {
-  const say = (to: readonly Session[], octets: string, declared: boolean): number => {
+export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: Sessions, blocklists: Blocklists, elsewhere: Elsewhere | null): Subscribing => {
+  /** To sessions here. Returns how many took it. */
+  const heard = (account: string, to: Listeners, octets: string, declared: boolean): number => {
     let taken = 0
-    for (const session of to) if (session.outlet.write(octets, declared)) taken++
+    for (const session of to === 'available' ? sessions.of(account).available : listeners(account)) if (session.outlet.write(octets, declared)) taken++
     return taken
+  }
+  const say = (account: string, to: Listeners, octets: string, declared: boolean): number => {
+    elsewhere?.word(account, ['say', to, octets])
+    return heard(account, to, octets, declared)
   }
   /** §3.1.6: answers are for those who asked for the roster. Some clients never do, and see them all the same. */
   const listeners = (account: string): readonly Session[] => sessions.of(account).all.filter((s) => s.interested || s.wanted !== null)
@@ -53,7 +62,7 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
     switch (type) {
       case 'subscribe': {
         // §3.1.3 case 2, §3.1.6
-        if (outcome.replied) say(listeners(user), said('subscribed', contact, user), false)
+        if (outcome.replied) say(user, 'listening', said('subscribed', contact, user), false)
         push.own()
         if (outcome.replied) {
           push.theirs()
@@ -62,24 +71,24 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
         }
         if (!outcome.delivered) return ignored('RFC 6121 §3.1.3')
         // §3.1.3 cases 3 and 4: to all that are available; again at each log-in until it is answered
-        return say(sessions.of(contact).available, octets, declared) > 0 ? 'delivered' : 'stored'
+        return say(contact, 'available', octets, declared) > 0 ? 'delivered' : 'stored'
       }
       case 'subscribed': // §3.1.5, §3.1.6
         push.own()
         if (!outcome.delivered) return ignored('RFC 6121 §3.1.6')
-        say(listeners(contact), octets, declared)
+        say(contact, 'listening', octets, declared)
         push.theirs()
         presence.show(user, contact)
         return 'delivered'
       case 'unsubscribe': // §3.3.2, §3.3.3
         push.own()
-        if (outcome.delivered) say(listeners(contact), octets, declared)
+        if (outcome.delivered) say(contact, 'listening', octets, declared)
         push.theirs()
         if (outcome.saw) presence.show(contact, user, 'gone')
         return outcome.delivered ? 'delivered' : ignored('RFC 6121 §3.3.3')
       case 'unsubscribed': // §3.2.2: first that nobody is there any more, while it may still be said
         if (outcome.saw) presence.show(user, contact, 'gone')
-        if (outcome.delivered) say(listeners(contact), octets, declared)
+        if (outcome.delivered) say(contact, 'listening', octets, declared)
         push.theirs()
         push.own()
         return outcome.delivered ? 'delivered' : ignored('RFC 6121 §3.2.3')
@@ -87,6 +96,7 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
   }
 
   return {
+    heard: (account, to, octets) => void heard(account, to, octets, frameOf(octets).declared),
     handle: async (from, to, stanza) => {
       const type = stanza.type as SubscriptionType
       // §4.2.2: everybody is subscribed to oneself
@@ -145,7 +155,7 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
         }
       }, (push) => {
         if (gave) presence.show(account, contact, 'gone')
-        for (const type of told) say(listeners(contact), said(type, account, contact), false)
+        for (const type of told) say(contact, 'listening', said(type, account, contact), false)
         push.theirs()
         push.own()
         if (got) presence.show(contact, account, 'gone')

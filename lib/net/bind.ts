@@ -42,7 +42,7 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
   await Promise.all(over)
   let last: number | null
   try {
-    last = await rows.save(session, null, null)
+    last = await rows.bind(session)
   } catch (error) {
     void host.sessionOver(session, true)
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })

@@ -11,6 +11,8 @@ export interface NodeRow {
   readonly id: string
   /** Seconds since it last said that it lives. */
   readonly age: number
+  /** It runs without NATS_URL. */
+  readonly alone: boolean
 }
 
 /** ms between renewals, and seconds after which a node that did not renew counts as over (routing.md, step 8: L/3, L + G). */
@@ -22,7 +24,32 @@ const LOCK = 0x6a_69_64_6e // 'jidn'
 
 /** Nodes that have not signed off. */
 export const nodes = (db: Db): Promise<NodeRow[]> => db.query<NodeRow>(
-  'select id, extract(epoch from clock_timestamp() - renewed)::float8 as age from node where not signed_off order by id')
+  'select id, extract(epoch from clock_timestamp() - renewed)::float8 as age, alone from node where not signed_off and reaped_by is null order by id')
+
+/**
+ * A new epoch for this node in a cluster. The caller holds the lock on the data folder that the id comes from, so the
+ * predecessor is gone; its sessions are taken over as those of any node that is over (lib/store/takeover.ts).
+ * Throws UsageError while a node lives that believes it is alone.
+ */
+export const joinNodes = async (db: Db, id: string): Promise<Node> => db.transaction(async (tx) => {
+  await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
+  const alone = await tx.query<NodeRow>(`
+    select id, extract(epoch from clock_timestamp() - renewed)::float8 as age from node where not signed_off and alone and id <> $1 and renewed > clock_timestamp() - make_interval(secs => $2)`, [id, OVER])
+  if (alone[0] !== undefined) {
+    throw new UsageError(`node '${alone[0].id}' uses this database without NATS_URL (it last said so ${Math.round(alone[0].age)} s ago), and knows of no other. ` +
+      `Stop it and start it with NATS_URL, or if it was killed wait until it counts as over (${OVER} s)`)
+  }
+  const [row] = await tx.query<{ epoch: number }>(`
+    insert into node (id, epoch, alone) values ($1, 1, false)
+    on conflict (id) do update set epoch = node.epoch + 1, renewal = 0, n = 0, started = now(), renewed = now(), signed_off = false, reaped_by = null, alone = false
+    returning epoch`, [id])
+  return { id, epoch: (row as { epoch: number }).epoch }
+})
+
+/** Lives of nodes that are over, and have left sessions. */
+export const orphans = (db: Db): Promise<Node[]> => db.query<Node>(`
+  select distinct p.node as id, p.epoch from presence p left join node n on n.id = p.node and n.epoch = p.epoch and not n.signed_off and n.reaped_by is null
+  where n.id is null`)
 
 /**
  * A new epoch for this node. The caller holds the lock on the data folder that the id comes from, so the predecessor is gone.
@@ -34,7 +61,7 @@ export const registerNode = async (db: Db, id: string): Promise<Node> => db.tran
   await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
   const [row] = await tx.query<{ epoch: number }>(`
     insert into node (id, epoch) values ($1, 1)
-    on conflict (id) do update set epoch = node.epoch + 1, renewal = 0, n = 0, started = now(), renewed = now(), signed_off = false, reaped_by = null
+    on conflict (id) do update set epoch = node.epoch + 1, renewal = 0, n = 0, started = now(), renewed = now(), signed_off = false, reaped_by = null, alone = true
     returning epoch`, [id])
   const other = (await nodes(tx)).find((node) => node.id !== id && node.age < OVER)
   if (other !== undefined) {

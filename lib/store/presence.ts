@@ -1,7 +1,7 @@
 // The presence table: one row a session, written in batches (routing.md, step 2). Accounts' rows are locked in sorted order,
 // as by everything that locks several.
 import { toOctets, toText } from '../base/octets.js'
-import type { Db, Location, Owner, Owners, PresenceStore, Raised, Route, SessionRow } from '../core/ports.js'
+import type { Db, Location, Owner, Owners, PresenceStore, Raised, Route, Said, Saved, SessionRow } from '../core/ports.js'
 
 /**
  * The accounts of the batch ($1), locked in order and their generations raised once; what the statement does to the rows
@@ -15,20 +15,31 @@ const RAISED = `
 const raisedOf = (rows: readonly (Raised & { account: string })[]): ReadonlyMap<string, Raised> => new Map(rows.map((row) => [row.account, row]))
 const accountsOf = (rows: readonly SessionRow[]): string[] => [...new Set(rows.map((r) => r.account))]
 
-const save = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>> => {
+const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
   // of two sessions of one full JID in a batch the later one stays
   const last = [...new Map(rows.map((r) => [`${r.account}/${r.resource}`, r])).values()]
-  return raisedOf(await db.query<Raised & { account: string }>(`${RAISED}
-    written as (
+  // the update looks at the row as it is once it can be had, and not at what the statement saw when it began (D10)
+  const found = await db.query<Raised & { account: string; kept: string[] | null }>(`${RAISED}
+    r as materialized (
+      select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[], $10::boolean[])
+        as r (account, resource, session_id, incarnation, node, epoch, priority, presence, fresh) using (account)),
+    bound as (
       insert into presence (account, resource, session_id, incarnation, node, epoch, priority, presence)
-      select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[])
-        as r (account, resource, session_id, incarnation, node, epoch, priority, presence) using (account)
+      select account, resource, session_id, incarnation, node, epoch, priority, presence from r where fresh
       on conflict (account, resource) do update set session_id = excluded.session_id, incarnation = excluded.incarnation,
-        node = excluded.node, epoch = excluded.epoch, priority = excluded.priority, presence = excluded.presence, state = 'live')
-    select account, generation, seq from raised`, [
+        node = excluded.node, epoch = excluded.epoch, priority = excluded.priority, presence = excluded.presence, state = 'live'
+      returning session_id),
+    changed as (
+      update presence p set priority = r.priority, presence = r.presence from r
+      where not r.fresh and p.account = r.account and p.resource = r.resource and p.session_id = r.session_id and p.incarnation = r.incarnation
+      returning p.session_id)
+    select account, generation, seq, (select array_agg(session_id) from (select session_id from bound union all select session_id from changed) s) as kept from raised`, [
     accountsOf(last), last.map((r) => r.account), last.map((r) => r.resource), last.map((r) => r.sessionId), last.map((r) => r.incarnation),
     last.map((r) => r.node), last.map((r) => r.epoch), last.map((r) => r.priority), last.map((r) => (r.presence === null ? null : toText(r.presence))),
-  ]))
+    last.map((r) => r.fresh === true),
+  ])
+  const kept = new Set(found[0]?.kept)
+  return { raised: raisedOf(found), lost: new Set(last.flatMap((r) => (kept.has(r.sessionId) ? [] : [r.sessionId]))) }
 }
 
 const update = async (db: Db, rows: readonly SessionRow[]): Promise<void> => {
@@ -50,6 +61,15 @@ const remove = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<
   accountsOf(rows), rows.map((r) => r.account), rows.map((r) => r.resource), rows.map((r) => r.sessionId), rows.map((r) => r.node), rows.map((r) => r.epoch),
 ]))
 
+const close = async (db: Db, rows: readonly SessionRow[]): Promise<ReadonlyMap<string, Raised>> => raisedOf(await db.query<Raised & { account: string }>(`${RAISED}
+  closed as (
+    update presence p set state = 'closing' from locked l join unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+      as g (account, resource, session_id, node, epoch) using (account)
+    where p.account = l.account and p.resource = g.resource and p.session_id = g.session_id and p.node = g.node and p.epoch = g.epoch)
+  select account, generation, seq from raised`, [
+  accountsOf(rows), rows.map((r) => r.account), rows.map((r) => r.resource), rows.map((r) => r.sessionId), rows.map((r) => r.node), rows.map((r) => r.epoch),
+]))
+
 interface LookupRow {
   account: string
   generation: number
@@ -64,7 +84,7 @@ const lookup = async (db: Db, accounts: readonly string[], except: { node: strin
   const rows = await db.query<LookupRow>(`
     select a.account, a.generation, p.resource, p.session_id as "sessionId", p.node, p.epoch, p.priority
     from account a left join (presence p join node n on n.id = p.node and n.epoch = p.epoch and not n.signed_off)
-      on p.account = a.account and not (p.node = $2 and p.epoch = $3)
+      on p.account = a.account and not (p.node = $2 and p.epoch = $3) and p.state <> 'closing'
     where a.account = any($1) and a.deleted is null`, [accounts, except.node, except.epoch])
   const found = new Map<string, { generation: number; elsewhere: Location[] }>()
   for (const { account, generation, resource, sessionId, node, epoch, priority } of rows) {
@@ -91,8 +111,13 @@ const owners = async (db: Db, accounts: readonly string[]): Promise<ReadonlyMap<
 export const presenceStore = (db: Db): PresenceStore => ({
   save: (rows) => save(db, rows),
   update: (rows) => update(db, rows),
+  close: (rows) => close(db, rows),
   remove: (rows) => remove(db, rows),
   owners: (accounts) => owners(db, accounts),
+  said: async (accounts, { id, epoch }) => (await db.query<Said>(`
+    select account, resource, presence from presence where account = any($1) and presence is not null and state <> 'closing' and not (node = $2 and epoch = $3) order by account, resource`, [
+    accounts, id, epoch,
+  ])).map((row) => ({ ...row, presence: toOctets(row.presence) })),
   lookup: (accounts, except) => lookup(db, accounts, except),
 })
 

@@ -104,7 +104,7 @@ export const takeoverStore = (db: Db, node: Owner): TakeoverStore => {
       await tx.query('select 1 from account where account = $1 for update', [account])
       // a statement of its own: it sees what was done before the lock was had
       const [row] = await tx.query<LeftRow & { owner: string; since: number }>(`${LEFT.replace('select ', 'select p.node as owner, p.epoch as since, ')}
-        where p.account = $1 and p.session_id = $2 and r.session_id is not null and not (p.node = $3 and p.epoch = $4)`, [account, sessionId, node.id, node.epoch])
+        where p.account = $1 and p.session_id = $2 and r.session_id is not null`, [account, sessionId])
       if (row === undefined) return null
       const from = { id: row.owner, epoch: row.since }
       const [left] = await own(tx, from, [row])

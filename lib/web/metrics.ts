@@ -12,6 +12,13 @@ export interface Gauges {
   readonly uncommitted: () => number
 }
 
+/** A node among others. */
+export interface ClusterFacts {
+  readonly bus: Readonly<Record<string, number>>
+  /** Its lease holds. */
+  readonly mayAct: () => boolean
+}
+
 /** A counter whose value is read from the counters when it is asked for. */
 const counter = (registry: Registry, name: string, help: string, labels: string[], read: () => [Record<string, string>, number][]): void => {
   new Counter({
@@ -28,7 +35,7 @@ const gauge = (registry: Registry, name: string, help: string, read: () => numbe
 }
 
 /** @param durabilities each domain's mode */
-export const makeMetrics = (counters: Counters, gauges: Gauges, durabilities: readonly (readonly [domain: string, mode: string])[]): () => Promise<{ type: string; text: string }> => {
+export const makeMetrics = (counters: Counters, gauges: Gauges, durabilities: readonly (readonly [domain: string, mode: string])[], cluster: ClusterFacts | null = null): () => Promise<{ type: string; text: string }> => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry }) // memory, CPU, event-loop delay, garbage collection
   counter(registry, 'jidway_stanzas_total', 'Stanzas by how their way ended', ['ending'], () => [
@@ -48,6 +55,11 @@ export const makeMetrics = (counters: Counters, gauges: Gauges, durabilities: re
   counter(registry, 'jidway_log_commit_seconds_total', 'Time that they took together: divided by their number, what a message waits for', [], () => [[{}, counters.log.ms / 1000]])
   counter(registry, 'jidway_log_entries_total', 'Entries that they have written', [], () => [[{}, counters.log.entries]])
   gauge(registry, 'jidway_log_waiting', 'Messages that wait for a group commit', gauges.uncommitted)
+  if (cluster !== null) {
+    counter(registry, 'jidway_bus_total', 'Bus to other nodes: stanzas handed over by how that ended, and what came from them', ['event'], () =>
+      Object.entries(cluster.bus).map(([event, n]) => [{ event: event.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`) }, n]))
+    gauge(registry, 'jidway_lease', '1: this node may act; 0: it could not renew its lease, and is silent', () => (cluster.mayAct() ? 1 : 0))
+  }
   const durability = new Gauge({
     name: 'jidway_durability', help: 'Always 1; mode says what an acknowledgement means in the domain: durable, committed; routed, only routed', labelNames: ['domain', 'mode'], registers: [registry],
   })

@@ -135,7 +135,6 @@ t.test('what was set and is not in effect yet is named; what is in effect is not
     flags: { 'component-port': '5275', 'c2s-port': '0' },
   })
   t.same(notInEffect(settings, sources), [
-    { key: 'nats_url', value: 'nats://u:***@h:4222', source: 'NATS_URL' },
     { key: 'component_port', value: '5275', source: '--component-port' },
     { key: 'admin', value: 'romeo@localhost', source: 'JIDWAY_ADMIN' },
   ])

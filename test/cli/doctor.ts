@@ -35,8 +35,10 @@ t.test('each weakness of the database is found', async t => {
   t.match(judged({ schemaFound: 4 }), { schema: 'fail' })
   t.match(judged({ now: -2000 }), { clock: 'warn' })
   t.match(judged({ now: 60_000 }), { clock: 'fail' })
-  t.match(judged({ nodes: [{ id: 'a', age: 1 }] }), { nodes: 'ok' })
-  t.match(judged({ nodes: [{ id: 'a', age: 1 }, { id: 'b', age: 2 }] }), { nodes: 'warn' })
+  t.match(judged({ nodes: [{ id: 'a', age: 1, alone: true }] }), { nodes: 'ok' })
+  const two = (age: number): { nodes: { id: string; age: number; alone: boolean }[] } => ({ nodes: [{ id: 'a', age: 1, alone: false }, { id: 'b', age, alone: false }] })
+  t.match([judged(two(3)), judged(two(40))], [{ nodes: 'ok' }, { nodes: 'warn' }])
+  t.match(judged({ nodes: [{ id: 'a', age: 1, alone: true }, { id: 'b', age: 2, alone: true }] }), { nodes: 'warn' })
 })
 
 t.test('of the embedded database it says what its data survives', async t => {
@@ -53,7 +55,7 @@ t.test('a domain where an acknowledgement does not mean committed is warned of, 
 })
 
 t.test('every finding but a good one says what to do', async t => {
-  const worst = { ...FACTS, fsync: false, fullPageWrites: false, synchronousCommit: 'off', standbys: 2, tcpUserTimeout: 0, schemaFound: 9, now: 1e9, nodes: [{ id: 'a', age: 1 }, { id: 'b', age: 2 }] }
+  const worst = { ...FACTS, fsync: false, fullPageWrites: false, synchronousCommit: 'off', standbys: 2, tcpUserTimeout: 0, schemaFound: 9, now: 1e9, nodes: [{ id: 'a', age: 1, alone: true }, { id: 'b', age: 2, alone: true }] }
   for (const { state, advice } of judgeDatabase(worst, 0)) t.equal(advice === '', state === 'ok')
 })
 

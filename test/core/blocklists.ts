@@ -23,7 +23,7 @@ const setUp = (reading: () => Promise<void>) => {
     },
     remove: async () => [],
   }
-  return { lists: makeBlocklists(makeMembers({ load: async () => new Map() }), store, () => {}), loads: () => loads }
+  return { lists: makeBlocklists(makeMembers({ load: async () => new Map() }), store, () => {}, () => {}), loads: () => loads }
 }
 
 t.test('what others change while a list is read makes nobody wait', async (t) => {

@@ -410,8 +410,9 @@ t.test('presence rows: the last state counts, and a removal never undoes a newer
   const bus = scriptedBus()
   const rows = makePresenceRows(store.presence, bus, { id: 'here', epoch: 1 }, () => {})
   const [old, fresh] = [recordingSession(`${JULIET}/r`), recordingSession(`${JULIET}/r`)]
-  await rows.save(old, null, null)
+  await rows.bind(old)
   rows.remove(old)
+  await rows.bind(fresh)
   await Promise.all([rows.save(fresh, 1, null), rows.save(fresh, 5, null)])
   t.match(store.rows.get(`${JULIET}/r`), { sessionId: fresh.id, priority: 5 })
   t.ok(bus.told.includes(JULIET), 'other nodes are told')
@@ -421,7 +422,7 @@ t.test('presence rows: a removal that fails is tried again', async (t) => {
   const store = memoryStore([JULIET])
   const rows = makePresenceRows(store.presence, scriptedBus(), { id: 'here', epoch: 1 }, () => {})
   const session = recordingSession(`${JULIET}/r`)
-  await rows.save(session, null, null)
+  await rows.bind(session)
   store.broken = true
   await t.rejects(rows.save(session, 0, null), 'who writes hears of it')
   rows.remove(session)

@@ -555,8 +555,9 @@ t.test('the questions to the database that a log-in asks do not grow with the co
       presence: presenceStore(counting), log: logStore(counting, NODE, 'always'), resumption: resumptionStore(counting, NODE), rosters: rosterStore(counting),
       members: memberStore(counting), blocks: blockStore(counting), departures: departureStore(counting),
     } })
-    asked.length = 0
     const session = await core.login(`${account}/x`)
+    await core.rows.bind(session)
+    asked.length = 0
     await core.from(session, '<iq type=\'get\' id=\'r\'><query xmlns=\'jabber:iq:roster\'/></iq>')
     await core.from(session, '<presence/>')
     t.match(read(session.got[0] as string).getChild('query')?.getChildElements().length, contacts)

@@ -184,7 +184,7 @@ t.test('a second node in the same Postgres: hit, expiry, stale and refused, look
   // the other nodes, played by this test: their rows are in the same tables
   await db.query('insert into node (id, epoch) values (\'there\', 1), (\'third\', 1)')
   const store = presenceStore(db)
-  const row = (account: string, node: string, sessionId: string) => ({ account: `${account}@localhost`, resource: 'r', sessionId, incarnation: 1, node, epoch: 1, priority: 0, presence: '<presence/>' })
+  const row = (account: string, node: string, sessionId: string) => ({ account: `${account}@localhost`, resource: 'r', sessionId, incarnation: 1, node, epoch: 1, priority: 0, presence: '<presence/>', fresh: true })
   await store.save([row('juliet', 'there', 's1')])
   const bus = scriptedBus()
   const clock = fakeClock()

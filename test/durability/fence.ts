@@ -34,7 +34,7 @@ t.test('D2: a message of a session that has moved is not committed, and its conn
   await turn(50)
   await life.quiet()
   t.same(bodies(juliet.got.slice(sent)), ['from the desk'])
-  t.same(life.store.messages.map(({ xml }) => /<body>([^<]*)/.exec(xml)?.[1]).toSorted(), ['from the desk', 'to the desk'])
+  t.same(new Set(bodies(life.store.messages.map(({ xml }) => xml))), new Set(['from the desk', 'to the desk']))
   t.same(bodies(desk.got), ['to the desk'])
   t.same(romeo.closed, ['conflict'])
   t.same(romeo.told.slice(told), [])

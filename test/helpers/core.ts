@@ -73,9 +73,17 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
     presence: {
     save: async (rows) => {
       check()
-      for (const row of rows) store.rows.set(`${row.account}/${row.resource}`, row)
-      return new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }]))
+      const lost = new Set<string>()
+      for (const { fresh = false, ...row } of rows) {
+        const key = `${row.account}/${row.resource}`
+        const there = store.rows.get(key)
+        // sessions of a test may have begun without a row
+        if (fresh || there === undefined || (there.sessionId === row.sessionId && there.incarnation === row.incarnation)) store.rows.set(key, row)
+        else lost.add(row.sessionId)
+      }
+      return { raised: new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])), lost }
     },
+    close: async (rows) => new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])),
     update: async (rows) => {
       check()
       for (const row of rows) if (store.rows.get(`${row.account}/${row.resource}`)?.sessionId === row.sessionId) store.rows.set(`${row.account}/${row.resource}`, row)
@@ -93,6 +101,10 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
       return new Map(asked.filter((a) => store.accounts.has(a)).map((account): [string, Owners] => [account, {
         generation: generation(account), sessions: new Map([...store.rows.values()].filter((r) => r.account === account).map((r) => [r.sessionId, { id: r.node, epoch: r.epoch }])),
       }]))
+    },
+    said: async (asked, { id, epoch }) => {
+      check()
+      return [...store.rows.values()].flatMap((r) => (asked.includes(r.account) && r.presence !== null && !(r.node === id && r.epoch === epoch) ? [{ account: r.account, resource: r.resource, presence: r.presence }] : []))
     },
     lookup: async (asked) => {
       store.lookups.push([...asked])

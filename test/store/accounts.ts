@@ -86,8 +86,8 @@ t.test('the list comes page by page, each account once, without the deleted', as
 })
 
 const online = async (account: string): Promise<number> => (await presenceStore(db).save([
-  { account, resource: 'balcony', sessionId: 's', incarnation: 1, node: 'n', epoch: 1, priority: 0, presence: '<presence/>' },
-])).get(account)?.generation as number
+  { account, resource: 'balcony', sessionId: 's', incarnation: 1, node: 'n', epoch: 1, priority: 0, presence: '<presence/>', fresh: true },
+])).raised.get(account)?.generation as number
 
 /** A row in every table that has one for an account. Tables that a later feature brings belong here too. */
 const fill = async (account: string): Promise<void> => {

@@ -15,8 +15,8 @@ t.beforeEach(async () => {
 })
 
 const online = async (node: { id: string; epoch: number }, resource = 'balcony'): Promise<number> => (await store.save([
-  { account: JULIET, resource, sessionId: 's', incarnation: 1, node: node.id, epoch: node.epoch, priority: 0, presence: null },
-])).get(JULIET)?.generation as number
+  { account: JULIET, resource, sessionId: 's', incarnation: 1, node: node.id, epoch: node.epoch, priority: 0, presence: null, fresh: true },
+])).raised.get(JULIET)?.generation as number
 const generation = async (): Promise<number> => (await store.lookup([JULIET], { node: '', epoch: 0 })).get(JULIET)?.generation as number
 const resources = async (): Promise<string[]> => (await presencesOf(db, JULIET)).map((row) => row.resource)
 /** Resource, node and epoch. */

@@ -19,13 +19,13 @@ const newAccount = async (): Promise<string> => {
   return account
 }
 const row = (account: string, more: Partial<SessionRow> = {}): SessionRow =>
-  ({ account, resource: 'balcony', sessionId: 's1', incarnation: 1, node: 'there', epoch: 5, priority: 0, presence: '<presence/>', ...more })
+  ({ account, resource: 'balcony', sessionId: 's1', incarnation: 1, node: 'there', epoch: 5, priority: 0, presence: '<presence/>', fresh: true, ...more })
 const elsewhere = async (account: string, except = HERE): Promise<string[]> =>
   ((await store.lookup([account], except)).get(account)?.elsewhere ?? []).map((location) => location.sessionId).toSorted()
 
 t.test('a saved session is found with all that a route needs', async (t) => {
   const account = await newAccount()
-  const generations = await store.save([row(account, { priority: -7 })])
+  const { raised: generations } = await store.save([row(account, { priority: -7 })])
   t.strictSame(await store.lookup([account], HERE), new Map([[account, {
     generation: generations.get(account)?.generation as number, elsewhere: [{ resource: 'balcony', sessionId: 's1', node: 'there', epoch: 5, priority: -7 }],
   }]]))
@@ -65,12 +65,12 @@ t.test('a generation only rises, and the answer tells it', async (t) => {
   const [a, b] = [await newAccount(), await newAccount()]
   const last = new Map<string, number>([[a, 0], [b, 0]])
   const steps = [
-    () => store.save([row(a)]),
-    () => store.save([row(a, { priority: 5 }), row(b)]),
-    () => store.save([row(a), row(a, { resource: 'two' }), row(a, { resource: 'three' })]),
+    async () => (await store.save([row(a)])).raised,
+    async () => (await store.save([row(a, { priority: 5 }), row(b)])).raised,
+    async () => (await store.save([row(a), row(a, { resource: 'two', sessionId: 's2' }), row(a, { resource: 'three', sessionId: 's3' })])).raised,
     () => store.remove([row(a)]),
     () => store.remove([row(a, { sessionId: 'never there' })]),
-    () => store.remove([row(a, { resource: 'two' }), row(b)]),
+    () => store.remove([row(a, { resource: 'two', sessionId: 's2' }), row(b)]),
   ]
   for (const [i, step] of steps.entries()) {
     for (const [account, { generation }] of await step()) {
@@ -84,8 +84,8 @@ t.test('a generation only rises, and the answer tells it', async (t) => {
 
 t.test('one batch raises a generation once, however many of the account\'s sessions it has', async (t) => {
   const account = await newAccount()
-  const first = (await store.save([row(account)])).get(account)?.generation as number
-  const second = (await store.save(['a', 'b', 'c'].map((resource) => row(account, { resource })))).get(account)?.generation
+  const first = (await store.save([row(account)])).raised.get(account)?.generation as number
+  const second = (await store.save(['a', 'b', 'c'].map((resource) => row(account, { resource })))).raised.get(account)?.generation
   t.equal(second, first + 1)
 })
 
@@ -115,7 +115,7 @@ t.test('who has no session has an empty route; who is no account has none', asyn
 t.test('a session of a deleted account is not written, the rest of its batch is', async (t) => {
   const [deleted, other] = [await newAccount(), await newAccount()]
   await deleteAccount(db, deleted)
-  const generations = await store.save([row(deleted), row('nobody@capulet.example'), row(other)])
+  const { raised: generations } = await store.save([row(deleted), row('nobody@capulet.example'), row(other)])
   t.same([...generations.keys()], [other])
   t.same(await presencesOf(db, deleted), [])
   t.same(await elsewhere(other), ['s1'])
@@ -135,4 +135,36 @@ t.test('batches that meet in opposite orders wait for each other, none fails', a
   const routes = [...(await store.lookup(accounts, HERE)).values()]
   t.same(routes.map((route) => route.generation), accounts.map(() => 8))
   t.equal(new Set(routes.map((route) => route.elsewhere[0]?.sessionId)).size, 1, 'one batch was last, for all of them')
+})
+
+t.test('D10: a session that is not being bound writes its own row and no other: not of a newer session, nor of another incarnation, nor one that is gone', async (t) => {
+  const account = await newAccount()
+  const mine = row(account)
+  const said = async (): Promise<(string | null)[]> => (await presencesOf(db, account)).map(({ presence }) => presence)
+  await store.save([mine])
+  const again = { ...mine, fresh: false }
+  t.same((await store.save([{ ...again, presence: '<presence>1</presence>' }])).lost, new Set())
+  t.same(await said(), ['<presence>1</presence>'])
+  // another node has taken it
+  await db.query('update presence set incarnation = 2 where account = $1', [account])
+  t.same((await store.save([{ ...again, presence: '<presence>old</presence>' }])).lost, new Set(['s1']))
+  await store.save([row(account, { sessionId: 's2', presence: '<presence>2</presence>' })])
+  t.same((await store.save([{ ...again, incarnation: 2, presence: '<presence>old</presence>' }])).lost, new Set(['s1']))
+  t.same(await said(), ['<presence>2</presence>'])
+  await store.remove([row(account, { sessionId: 's2' })])
+  t.same((await store.save([again])).lost, new Set(['s1']))
+  t.same(await said(), [])
+})
+
+t.test('a session that is over, and whose row is about to go, is on no route, and nobody sees it', async (t) => {
+  const account = await newAccount()
+  await store.save([row(account)])
+  t.same((await store.said([account], { id: HERE.node, epoch: HERE.epoch })).map((s) => s.resource), ['balcony'])
+  const raised = (await store.close([row(account)])).get(account)?.generation as number
+  t.same([await elsewhere(account), await store.said([account], { id: HERE.node, epoch: HERE.epoch })], [[], []])
+  t.equal((await store.lookup([account], HERE)).get(account)?.generation, raised)
+  await store.save([row(account, { sessionId: 's2' })])
+  t.same(await elsewhere(account), ['s2'], 'a new one of its resource is there')
+  await store.close([row(account)])
+  t.same(await elsewhere(account), ['s2'], 'and not closed by what comes late')
 })

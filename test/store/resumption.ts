@@ -24,7 +24,7 @@ const rowOf = (account: string, more: Partial<StreamRow> = {}): StreamRow => ({
   h: 0, outbound: 0, position: 0, unacked: [], requests: [], folded: 0, details: '{}', ...more,
 })
 const presence = (account: string, node: Node, more: Partial<SessionRow> = {}): SessionRow => ({
-  account, resource: 'balcony', sessionId: `s ${account}`, incarnation: 1, node: node.id, epoch: node.epoch, priority: 0, presence: '<presence/>', ...more,
+  account, resource: 'balcony', sessionId: `s ${account}`, incarnation: 1, node: node.id, epoch: node.epoch, priority: 0, presence: '<presence/>', fresh: true, ...more,
 })
 const part = (account: string, more: Partial<JournalPart> = {}): JournalPart =>
   ({ account, sessionId: `s ${account}`, incarnation: 1, h: 0, records: [], requests: [], details: null, ...more })

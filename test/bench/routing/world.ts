@@ -74,10 +74,10 @@ export const makeWorld = async (db: Database, accounts: number, nodeCount: numbe
   }
   const row = (account: number, node: number): Parameters<PresenceStore['save']>[0][number] => ({
     account: (jids[account] as Jid).bare, resource: RESOURCE, sessionId: sessionId(account, serials[account] as number), incarnation: 1,
-    node: (nodes[node] as WorldNode).id, epoch: EPOCH, priority: 0, presence: null,
+    node: (nodes[node] as WorldNode).id, epoch: EPOCH, priority: 0, presence: null, fresh: true,
   })
   const save = async (all: readonly number[]): Promise<void> => {
-    const raised = await store.save(all.map((account) => row(account, homes[account] as number)))
+    const { raised } = await store.save(all.map((account) => row(account, homes[account] as number)))
     for (const account of all) generations[account] = raised.get((jids[account] as Jid).bare)?.generation ?? 0
   }
 

@@ -1,0 +1,152 @@
+// A node among others: its lease and its bus, opened in the order that makes both safe, and what follows when a node is found
+// to be over (routing.md, steps 5 to 10). What to do with stanzas and sessions is the core's.
+import type { Logger } from 'pino'
+import { UsageError } from '../base/errors.js'
+import type { Bus, Clock, LeftSession, Owner, TakeoverStore } from '../core/ports.js'
+import { openDatabase } from '../store/db.js'
+import type { Database } from '../store/db.js'
+import { leaseStore } from '../store/lease.js'
+import { joinNodes, orphans } from '../store/node.js'
+import { takeoverStore } from '../store/takeover.js'
+import { openBus } from './bus.js'
+import type { Handlers, NatsBus } from './bus.js'
+import { makeLease } from './lease.js'
+import type { Lease } from './lease.js'
+
+export interface ClusterOptions {
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  readonly db: Database
+  readonly id: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** ms */
+  readonly lease: number
+  readonly grace: number
+  /** First part of every subject, so that two clusters can share a NATS. */
+  readonly prefix?: string
+  readonly handlers: Omit<Handlers, 'report'>
+  /** Sessions of a node that is over. */
+  adopted(sessions: readonly LeftSession[]): Promise<void>
+  /** This node must not send any more; it may again. */
+  silent(): void
+  resumed(): void
+  /** It was declared over: its sessions are others'. */
+  lost(): void
+}
+
+export interface Cluster {
+  readonly node: Owner
+  /** Silent while this node must not act (routing.md, step 9): nothing goes out, nothing is taken. */
+  readonly bus: Bus & Pick<NatsBus, 'counters' | 'largest'>
+  readonly lease: Lease
+  readonly takeover: TakeoverStore
+  /** Take what earlier lives of this node, and nodes that are over, have left. Once the core can have it; from then on it goes by itself. */
+  begin(): Promise<void>
+  /** No more judging of others, and no more stanzas among nodes. To be called before the node signs off. */
+  close(): Promise<void>
+}
+
+/** Accounts of one node taken over in one transaction. */
+const SOME = 200
+/** ms between looks for sessions that nobody has taken: whoever reaped their node has died over it. */
+const SWEEP = 10_000
+
+export const openCluster = async (options: ClusterOptions): Promise<Cluster> => {
+  const { db, clock, log, handlers } = options
+  const node = await joinNodes(db, options.id)
+  const takeover = takeoverStore(db, node)
+  // so that a renewal waits behind nothing
+  const own = await openDatabase({ url: options.databaseUrl, data: '', connections: 1 })
+  let begun = false
+  let closed = false
+
+  const adopt = async (from: Owner): Promise<void> => {
+    let count = 0
+    while (!closed) {
+      const some = await takeover.adopt(from, SOME)
+      if (some.length === 0) break
+      count += some.length
+      await options.adopted(some)
+    }
+    if (count > 0) log.info({ node: from.id, epoch: from.epoch, sessions: count }, 'sessions of a node that is over were taken')
+  }
+  let sweeping = false
+  const sweep = async (): Promise<void> => {
+    if (sweeping || closed) return
+    sweeping = true
+    try {
+      for (const from of await orphans(db)) await adopt(from)
+    } finally {
+      sweeping = false
+    }
+  }
+
+  const lease = makeLease({
+    store: leaseStore(own, node, options.lease / 3), clock, node, times: { lease: options.lease, grace: options.grace },
+    events: {
+      silent: () => {
+        log.error('this node could not renew its lease, and falls silent')
+        options.silent()
+      },
+      resumed: () => {
+        log.warn('the lease is renewed: this node goes on')
+        options.resumed()
+      },
+      lost: () => {
+        log.error('this node was declared over: its sessions are others\'')
+        options.lost()
+      },
+      reaped: async (id, epoch) => {
+        log.warn({ node: id, epoch }, 'a node is over')
+        if (begun) await adopt({ id, epoch })
+      },
+      failed: (err) => log.warn({ err }, 'the lease'),
+    },
+  })
+  await lease.tick()
+  if (!lease.mayAct()) {
+    await own.close()
+    throw new UsageError('the lease of this node could not be renewed: does the database answer?')
+  }
+  const bus = await openBus({
+    url: options.natsUrl, node, now: () => lease.databaseNow(), ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
+    handlers: {
+      ...handlers, take: (items) => (lease.mayAct() ? handlers.take(items) : items.map(() => 'refused' as const)),
+      report: (err) => log.error({ err }, 'the bus'),
+    },
+  }).catch(async (error: unknown) => {
+    lease.close()
+    await own.close()
+    throw error
+  })
+  const ticker = setInterval(() => void lease.tick(), lease.interval)
+  let sweeper: NodeJS.Timeout | null = null
+
+  return {
+    node, lease, takeover,
+    bus: {
+      connected: true, counters: bus.counters,
+      get largest() {
+        return bus.largest
+      },
+      send: (to, account, xml) => (lease.mayAct() ? bus.send(to, account, xml) : Promise.resolve('busy')),
+      invalidate: (account, generation) => {
+        if (lease.mayAct()) bus.invalidate(account, generation)
+      },
+    },
+    begin: async () => {
+      begun = true
+      await sweep()
+      sweeper = setInterval(() => void sweep().catch((err: unknown) => log.warn({ err }, 'sessions that nobody has could not be taken')), SWEEP)
+    },
+    close: async () => {
+      closed = true
+      clearInterval(ticker)
+      if (sweeper !== null) clearInterval(sweeper)
+      lease.close()
+      await bus.close()
+      await own.close()
+    },
+  }
+}

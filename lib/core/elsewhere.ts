@@ -1,0 +1,78 @@
+// Presence among nodes: to the sessions that accounts have elsewhere, and what those said last, which is in the presence table.
+import { parseJid } from '../base/jid.js'
+import type { Jid } from '../base/jid.js'
+import { attribute } from '../wire/writer.js'
+import type { Blocklists } from './blocklists.js'
+import { AVAILABLE, exactly } from './delivery.js'
+import type { Bus, PresenceStore, RosterRow, Said } from './ports.js'
+import type { Resolution, RouteCache } from './route-cache.js'
+import type { Broadcast, Session } from './sessions.js'
+
+/** What other nodes that have sessions of an account must hear, for those sessions. */
+export type Word =
+  /** Of its roster: the row of this contact is such now, or gone (lib/core/rosters.ts). */
+  | ['roster', contact: string, row: RosterRow]
+  /** A stanza for all of them, or for those that listen to subscriptions (lib/core/subscribing.ts). */
+  | ['say', listeners: Listeners, octets: string]
+  /** It blocks these now (lib/core/blocklists.ts). */
+  | ['blocks', jids: readonly string[]]
+  /** A request that the server makes of all that want to hear of this. */
+  | ['push', wants: Wants, payload: string]
+  /** Show what they say to an account, or (gone) that they are unavailable (lib/core/presence.ts). */
+  | ['show', to: string, gone: boolean]
+
+/** What a session may have asked to be told of. */
+export type Wants = 'blocklist'
+export type Listeners = 'available' | 'listening'
+
+export interface Elsewhere {
+  /** To whoever has this address on other nodes: of an account the available ones. */
+  tell(to: Jid, said: Broadcast): void
+  /** To each node that has sessions of this account. */
+  word(account: string, word: Word): void
+  /** What sessions of these accounts on other nodes said last, which this session may see. */
+  said(accounts: readonly string[], session: Session): Promise<readonly Said[]>
+}
+
+export interface ElsewhereParts {
+  readonly cache: RouteCache
+  readonly bus: Bus
+  readonly store: PresenceStore
+  readonly blocklists: Blocklists
+  readonly node: { readonly id: string; readonly epoch: number }
+}
+
+/** No stanza begins like this. */
+export const WORD = '<word '
+
+export const makeElsewhere = ({ cache, bus, store, blocklists, node }: ElsewhereParts): Elsewhere => ({
+  tell: (to, { head, tail }) => {
+    const go = (found: Resolution): void => {
+      if (found === 'unknown') return // what they miss they read when they look at their contacts anew
+      const choice = to.resource === '' ? AVAILABLE : exactly(to)
+      for (const location of choice.elsewhere(found)) void bus.send(location, to.bare, head + attribute('to', to.bare) + tail)
+    }
+    const found = cache.resolve(to)
+    if (found instanceof Promise) void found.then(go)
+    else if (found !== 'unknown' && found.elsewhere.length > 0) go(found)
+  },
+  word: (account, word) => {
+    const go = (found: Resolution): void => {
+      if (found === 'unknown') return
+      const told = new Set<string>()
+      for (const location of found.elsewhere) {
+        const key = `${location.node} ${location.epoch}`
+        if (!told.has(key)) void bus.send(location, account, WORD + JSON.stringify(word))
+        told.add(key)
+      }
+    }
+    const found = cache.resolve(parseJid(account))
+    if (found instanceof Promise) void found.then(go)
+    else go(found)
+  },
+  said: async (accounts, { account, jid, member }) => {
+    const all = await store.said(accounts, node)
+    const lists = await Promise.all(all.map(async (said) => (said.account === account ? null : blocklists.of(said.account))))
+    return all.filter((said, i) => member.blocks?.blocksAccount(said.account) !== true && lists[i]?.blocks(jid) !== true)
+  },
+})

@@ -1,0 +1,194 @@
+// Three nodes on one Postgres and one NATS: who is on one reaches who is on another, with whatever it sends.
+import t from 'tap'
+import type { RawClient } from '../helpers/client.js'
+import { NEEDS_NODES, testNodes } from '../helpers/nodes.js'
+import type { ClusterNode } from '../helpers/nodes.js'
+
+const SM = 'urn:xmpp:sm:3'
+const body = (text: string) => (e: { getChildText(name: string): string | null }): boolean => e.getChildText('body') === text
+const chat = (to: string, text: string): string => `<message to='${to}' type='chat'><body>${text}</body></message>`
+const bodies = (client: RawClient): (string | null)[] => client.elements.filter((e) => e.name === 'message' && e.getChild('body') !== undefined).map((e) => e.getChildText('body'))
+const friends = async (node: ClusterNode, one: string, other: string): Promise<void> => {
+  for (const [account, jid] of [[one, other], [other, one]]) {
+    await node.db.query("insert into roster (account, jid, name, subscription, listed, ver) values ($1, $2, '', 'both', true, 1)", [`${account}@localhost`, `${jid}@localhost`])
+  }
+}
+
+t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
+  const { nodes: [a, b, c], start } = await testNodes(t)
+  await friends(a, 'romeo', 'juliet')
+  const fine = (): void => void t.same([a, b, c].flatMap((node) => node.complaints), [])
+
+  t.test('messages to a bare and to a full JID, chat states, requests and their answers', async (t) => {
+    const romeo = await a.login('romeo', 'orchard')
+    const juliet = await b.login('juliet', 'balcony')
+    await romeo.presence()
+    await juliet.presence()
+    for (let i = 0; i < 20; i++) romeo.send(chat(i % 2 === 0 ? 'juliet@localhost' : 'juliet@localhost/balcony', `m${i}`))
+    await juliet.next(body('m19'))
+    t.same(bodies(juliet), Array.from({ length: 20 }, (_, i) => `m${i}`), 'each once, in order')
+    romeo.send("<message to='juliet@localhost/balcony' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+    await juliet.next((e) => e.getChild('composing') !== undefined)
+    romeo.send("<iq type='get' id='p1' to='juliet@localhost/balcony'><ping xmlns='urn:xmpp:ping'/></iq>")
+    const ping = await juliet.next((e) => e.name === 'iq' && e.attrs['id'] === 'p1')
+    juliet.send(`<iq type='result' id='p1' to='${String(ping.attrs['from'])}'/>`)
+    t.equal((await romeo.next((e) => e.attrs['id'] === 'p1')).attrs['type'], 'result')
+    juliet.send(chat('romeo@localhost', 'back'))
+    await romeo.next(body('back'))
+    await juliet.skip()
+    await romeo.close()
+    await juliet.close()
+    fine()
+  })
+
+  t.test('who was away finds it on whatever node he comes to', async (t) => {
+    const romeo = await a.login('romeo')
+    for (const text of ['one', 'two']) romeo.send(chat('mercutio@localhost', text))
+    await romeo.skip()
+    const mercutio = await c.login('mercutio')
+    await mercutio.presence()
+    await mercutio.next(body('two'))
+    t.same(bodies(mercutio), ['one', 'two'])
+    await romeo.close()
+    await mercutio.close()
+  })
+
+  t.test('presence: of who is there already, of who comes, and that he goes', async (t) => {
+    const juliet = await b.login('juliet', 'balcony')
+    juliet.send('<presence><status>awake</status></presence>')
+    await juliet.next((e) => e.getChildText('status') === 'awake')
+    const romeo = await a.login('romeo', 'orchard')
+    await romeo.presence()
+    t.equal((await romeo.next((e) => e.name === 'presence' && e.attrs['from'] === 'juliet@localhost/balcony')).getChildText('status'), 'awake')
+    await juliet.next((e) => e.name === 'presence' && e.attrs['from'] === 'romeo@localhost/orchard')
+    await romeo.close()
+    t.equal((await juliet.next((e) => e.name === 'presence' && e.attrs['from'] === 'romeo@localhost/orchard')).attrs['type'], 'unavailable')
+    await juliet.close()
+  })
+
+  t.test('the most available resource gets it, wherever it is, and the others copies', async (t) => {
+    const desk = await b.login('juliet', 'desk')
+    const phone = await c.login('juliet', 'phone')
+    for (const client of [desk, phone]) await client.iq('set', "<enable xmlns='urn:xmpp:carbons:2'/>")
+    await desk.presence('<priority>1</priority>')
+    await phone.presence('<priority>5</priority>')
+    const romeo = await a.login('romeo')
+    romeo.send(chat('juliet@localhost', 'for the phone'))
+    await phone.next(body('for the phone'))
+    await desk.next((e) => e.name === 'message' && e.getChild('received', 'urn:xmpp:carbons:2') !== undefined)
+    phone.send(chat('romeo@localhost', 'from the phone'))
+    await desk.next((e) => e.name === 'message' && e.getChild('sent', 'urn:xmpp:carbons:2') !== undefined)
+    t.same(bodies(desk), [])
+    for (const client of [romeo, desk, phone]) await client.close()
+    fine()
+  })
+
+  t.test('the same resource on two nodes is one session: the newer', async (t) => {
+    const old = await a.login('juliet', 'balcony')
+    await old.presence()
+    const fresh = await b.login('juliet', 'balcony')
+    await fresh.presence()
+    await old.ended
+    const romeo = await c.login('romeo')
+    romeo.send(chat('juliet@localhost/balcony', 'to the newer'))
+    await fresh.next(body('to the newer'))
+    t.same([a, b].map((node) => node.sessions.of('juliet@localhost').all.length), [0, 1])
+    await romeo.close()
+    await fresh.close()
+  })
+
+  t.test('a stream is resumed on another node, although the old one lives and does not know', async (t) => {
+    const juliet = await b.login('juliet', 'balcony')
+    juliet.send(`<enable xmlns='${SM}' resume='true'/>`)
+    const { attrs: { id } } = await juliet.next((e) => e.name === 'enabled')
+    await juliet.presence()
+    const romeo = await a.login('romeo', 'orchard')
+    await romeo.presence()
+    await juliet.next((e) => e.name === 'presence' && e.attrs['from'] === 'romeo@localhost/orchard')
+    romeo.send(chat('juliet@localhost', 'one'))
+    await juliet.next(body('one'))
+    const has = juliet.elements.filter((e) => ['message', 'presence', 'iq'].includes(e.name)).length
+    const seen = romeo.elements.filter((e) => e.attrs['from'] === 'juliet@localhost/balcony').length
+    t.ok(has > 0)
+
+    const again = await c.client()
+    await again.open()
+    again.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from('\0juliet\0juliet').toString('base64')}</auth>`)
+    await again.next((e) => e.name === 'success')
+    again.restart()
+    await again.open()
+    // she has acknowledged nothing, and has all but the last
+    again.send(`<resume xmlns='${SM}' previd='${String(id)}' h='0'/>`)
+    await again.next((e) => e.name === 'resumed')
+    await again.next(body('one'))
+    await juliet.ended
+    romeo.send(chat('juliet@localhost', 'two'))
+    await again.next(body('two'))
+    again.send(chat('romeo@localhost', 'from elsewhere'))
+    await romeo.next(body('from elsewhere'))
+    t.equal(romeo.elements.filter((e) => e.attrs['from'] === 'juliet@localhost/balcony' && e.name === 'presence').length, seen, 'contacts see nothing at all')
+    t.same([a, b, c].map((node) => node.sessions.of('juliet@localhost').all.length), [0, 0, 1])
+    await again.close()
+    await romeo.close()
+    fine()
+  })
+
+  t.test('subscriptions and rosters: asked for on one node, granted on another, seen by all clients of both', async (t) => {
+    const romeo = await a.login('romeo', 'orchard')
+    const desk = await c.login('romeo', 'desk')
+    const mercutio = await b.login('mercutio', 'street')
+    for (const client of [romeo, desk, mercutio]) {
+      await client.iq('get', "<query xmlns='jabber:iq:roster'/>")
+      await client.presence()
+    }
+    const pushed = (client: RawClient, jid: string, subscription: string): Promise<unknown> => client.next((e) =>
+      e.name === 'iq' && e.attrs['type'] === 'set' && e.getChild('query')?.getChild('item')?.attrs['jid'] === jid && e.getChild('query')?.getChild('item')?.attrs['subscription'] === subscription)
+    romeo.send("<presence type='subscribe' to='mercutio@localhost'/>")
+    await mercutio.next((e) => e.attrs['type'] === 'subscribe')
+    await pushed(romeo, 'mercutio@localhost', 'none')
+    await pushed(desk, 'mercutio@localhost', 'none')
+    mercutio.send("<presence type='subscribed' to='romeo@localhost'/>")
+    for (const client of [romeo, desk]) {
+      await client.next((e) => e.attrs['type'] === 'subscribed')
+      await pushed(client, 'mercutio@localhost', 'to')
+      await client.next((e) => e.name === 'presence' && e.attrs['from'] === 'mercutio@localhost/street' && e.attrs['type'] === undefined)
+    }
+    await pushed(mercutio, 'romeo@localhost', 'from')
+    mercutio.send('<presence><status>on the street</status></presence>')
+    await desk.next((e) => e.getChildText('status') === 'on the street')
+    desk.send("<iq type='set' id='r1'><query xmlns='jabber:iq:roster'><item jid='mercutio@localhost' subscription='remove'/></query></iq>")
+    await romeo.next((e) => e.name === 'presence' && e.attrs['from'] === 'mercutio@localhost/street' && e.attrs['type'] === 'unavailable')
+    await pushed(romeo, 'mercutio@localhost', 'remove')
+    await pushed(mercutio, 'romeo@localhost', 'none')
+    t.same([a, b, c].map((node) => node.complaints), [[], [], []])
+    for (const client of [romeo, desk, mercutio]) await client.close()
+    fine()
+  })
+
+  t.test('a node that leaves in order: its sessions go on elsewhere, those that cannot are over', async (t) => {
+    const romeo = await a.login('romeo', 'orchard')
+    await romeo.presence()
+    const leaving = await start('d')
+    const juliet = await leaving.login('juliet', 'balcony')
+    juliet.send(`<enable xmlns='${SM}' resume='true'/>`)
+    const { attrs: { id } } = await juliet.next((e) => e.name === 'enabled')
+    await juliet.presence()
+    await romeo.next((e) => e.name === 'presence' && e.attrs['from'] === 'juliet@localhost/balcony')
+    const seen = romeo.elements.length
+    await leaving.stop()
+    romeo.send(chat('juliet@localhost', 'while it leaves'))
+    const again = await b.client()
+    await again.open()
+    again.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from('\0juliet\0juliet').toString('base64')}</auth>`)
+    await again.next((e) => e.name === 'success')
+    again.restart()
+    await again.open()
+    again.send(`<resume xmlns='${SM}' previd='${String(id)}' h='99'/>`)
+    await again.next((e) => e.name === 'resumed')
+    await again.next(body('while it leaves'))
+    t.notOk(romeo.elements.slice(seen).some((e) => e.attrs['from'] === 'juliet@localhost/balcony' && e.name === 'presence'))
+    t.same(leaving.complaints, [])
+    await again.close()
+    await romeo.close()
+  })
+})
