@@ -97,11 +97,13 @@ t.test('a client that reads, and has much to acknowledge, holds up nobody, and p
   const juliet = await server.login('juliet', 'balcony')
   romeo.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
   await romeo.next((e) => e.name === 'enabled')
+  // a session that has just been bound and is not available looks first whether mail waits; what comes meanwhile has its own bound
+  await romeo.presence()
   for (let i = 0; i < 60; i++) juliet.send(`<message to='romeo@localhost/phone' type='headline'><body>${FILL}</body></message>`)
   for (let i = 0; i < 60; i++) await romeo.next((e) => e.name === 'message')
   juliet.send(say(7))
   t.equal((await juliet.iq('get', '<ping xmlns=\'urn:xmpp:ping\'/>')).attrs['type'], 'result')
-  t.equal(numberOf(await romeo.next((e) => e.name === 'presence')), 7)
+  t.ok(await romeo.next((e) => numberOf(e) === 7))
 })
 
 t.test('an inactive client that is slow too stays inactive when it has caught up', async (t) => {
