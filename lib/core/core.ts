@@ -287,7 +287,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     for (const { from, to, id } of session.asked?.values() ?? []) {
       back(frameOf(`<iq type='get'${attribute('id', id)}${attribute('from', from)}${attribute('to', to)}/>`), 'recipient-unavailable')
     }
-    const lost = [...session.stream?.lost ?? [], ...session.deferred?.take(Infinity).map((k) => k.octets) ?? []]
+    const lost = [...session.stream?.lost ?? []]
+    session.deferred?.release(Infinity, (octets) => lost.push(octets) > 0)
     for (const octets of lost) {
       const frame = frameOf(octets)
       // carbons are its account's own

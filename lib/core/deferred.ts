@@ -43,17 +43,16 @@ export class Deferred implements Deferral {
     return true
   }
 
-  take(upTo: number): readonly Kept[] {
-    const taken: Kept[] = []
+  release(upTo: number, write: (octets: string, declared: boolean) => boolean): void {
     // in the order they came, which is that of the entries that they came behind
-    for (const [key, one] of this.kept) {
-      if (one.after > upTo) break
+    for (const [key, { octets, declared, after }] of this.kept) {
+      if (after > upTo || !write(octets, declared)) return
       this.kept.delete(key)
-      this.bytes -= one.octets.length
-      taken.push(one)
+      this.bytes -= octets.length
     }
-    return taken
   }
+
+  readonly isOver = false
 
   get isEmpty(): boolean {
     return this.kept.size === 0
@@ -91,8 +90,9 @@ export const post = (session: Session, octets: string, declared: boolean): boole
 
 /** The session has read the log up to this entry: what came behind it goes out. */
 export const undefer = (session: Session, upTo: number): void => {
-  const { deferred } = session
-  if (deferred === null || session.outlet === deferred) return
-  for (const { octets, declared } of deferred.take(upTo)) if (!session.outlet.write(octets, declared)) return
+  const { deferred, outlet } = session
+  if (deferred === null || outlet === deferred) return
+  // what a connection that is over is given comes back here, and would have a later place than it had
+  deferred.release(upTo, (octets, declared) => !outlet.isOver && outlet.write(octets, declared))
   if (deferred.isEmpty && !deferred.lossy) session.deferred = null
 }

@@ -9,6 +9,8 @@ import type { Location } from './ports.js'
 
 /** The way to a session's client; a connection implements it. */
 export interface Outlet {
+  /** It goes to nobody any more; what is written may be kept for the next one. */
+  readonly isOver: boolean
   /**
    * Queue one element, as octets, for the client.
    * @param declared the element declares jabber:client itself (Frame.declared)
@@ -37,8 +39,8 @@ export interface Deferral extends Outlet {
   readonly isEmpty: boolean
   /** Presence was left out: it must be told anew. */
   lossy: boolean
-  /** Oldest first: what came behind entries of the log up to this one. */
-  take(upTo: number): readonly { readonly octets: string; readonly declared: boolean }[]
+  /** Oldest first: what came behind entries of the log up to this one, until `write` says false: that stays, and what came behind it. */
+  release(upTo: number, write: (octets: string, declared: boolean) => boolean): void
 }
 
 /** Keeps back what need not wake an inactive client (XEP-0352). */

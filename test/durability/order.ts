@@ -143,3 +143,37 @@ t.test('D11: a session that is detached gets what came meanwhile in the order in
   await life.quiet()
   t.same(bodies(again.got).at(-1), 'live')
 })
+
+t.test('D11: what a session is to read behind what came before keeps its place when the connection breaks while it reads', async (t) => {
+  const life = setUp()
+  const [romeo, juliet] = await withBoth(life, 600)
+  juliet.acknowledge()
+  juliet.lose()
+  await romeo.send(headline(BALCONY, 'news'))
+  await romeo.send(chat(JULIET, 'chat'))
+  await life.quiet()
+  const { log } = life.store
+  const [{ held: reading, open: read }, { held: committing, open: commit }] = [gate(), gate()]
+  const { read: pages } = log
+  log.read = async (...asked) => {
+    await reading
+    return pages.apply(log, asked)
+  }
+  const again = await resumed(life, juliet)
+  // the connection is over, and its session not left yet: what came by it waits for a commit
+  log.before = (what) => (what === 'commit' ? committing : undefined)
+  void again.send(chat(ROMEO, 'mine'))
+  void again.send(PING)
+  await turn()
+  again.lose()
+  t.notOk(again.stream.connected === false, 'it is still its session\'s')
+  read()
+  await turn()
+  t.same(heard(again.got), [])
+  commit()
+  await turn()
+  t.notOk(again.stream.connected)
+  const third = await resumed(life, again)
+  t.ok(await until(() => heard(third.got).length >= 2))
+  t.same(heard(third.got), ['news', 'chat'])
+})

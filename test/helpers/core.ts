@@ -231,6 +231,7 @@ let ids = 0
 export const recordingSession = (full: string, { lang = '', member = makeMember(parseJid(full).bare) } = {}): TestSession => {
   const got: string[] = []
   const outlet: Outlet = {
+    isOver: false,
     write: (octets) => {
       if (made.takes) got.push(octets)
       return made.takes

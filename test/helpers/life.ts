@@ -83,10 +83,14 @@ const makeClient = (core: TestCore): Wired => {
   let count = 0
   let session: Session | null = null
   let handling: Promise<unknown> = Promise.resolve()
+  let handled = 0
   const leave = (): void => {
     if (session !== null && session.outlet === outlet && !core.resumption.detach(session)) void core.sessionOver(session, false)
   }
   const outlet: Outlet & Wire = {
+    get isOver() {
+      return over
+    },
     write: (octets, declared, given: Given | null = null) => {
       if (over) return given === null && session?.open === true && session.stream?.resumable === true && deferredOf(session).write(octets, declared)
       const stream = session?.stream ?? null
@@ -130,8 +134,9 @@ const makeClient = (core: TestCore): Wired => {
       count = before
     },
     send: async (xml) => {
-      const work = handling.then(() => (over ? undefined : handle(core, client.session, xml)))
-      handling = work
+      if (over) return
+      const work = handled++ === 0 ? handle(core, client.session, xml) : handling.then(() => (over ? undefined : handle(core, client.session, xml)))
+      handling = work.finally(() => handled--)
       await work
     },
     ask: () => client.stream.requested(),
@@ -139,7 +144,9 @@ const makeClient = (core: TestCore): Wired => {
     lose: () => {
       if (over) return
       over = true
-      leave()
+      // its session is left once what came is done
+      if (handled === 0) leave()
+      else void handling.then(leave)
     },
   }
   return client

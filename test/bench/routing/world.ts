@@ -50,6 +50,7 @@ export const makeWorld = async (db: Database, accounts: number, nodeCount: numbe
   const clock = { time: 0, now: () => clock.time, monotonic: () => clock.time }
   const count = { arrived: 0, refused: 0 }
   const outlet: Outlet = {
+    isOver: false,
     write: () => {
       count.arrived++
       return true
