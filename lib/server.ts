@@ -139,7 +139,8 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
         if (isReady) core.cache.invalidateAll()
       },
     },
-    adopted: (sessions) => core.resumption.adopt(sessions),
+    adopted: (left) => core.resumption.adopt(left),
+    isHere: (account, sessionId) => sessions.of(account).all.some((s) => s.id === sessionId),
     silent: () => dropAll(),
     resumed: () => {},
     lost: () => {

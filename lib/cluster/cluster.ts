@@ -26,8 +26,10 @@ export interface ClusterOptions {
   /** First part of every subject, so that two clusters can share a NATS. */
   readonly prefix?: string
   readonly handlers: Omit<Handlers, 'report'>
-  /** Sessions of a node that is over. */
+  /** Sessions of a node that is over, or that were taken from one and have got lost on their way. */
   adopted(sessions: readonly LeftSession[]): Promise<void>
+  /** This node has it. */
+  isHere(account: string, sessionId: string): boolean
   /** This node must not send any more; it may again. */
   silent(): void
   resumed(): void
@@ -49,9 +51,6 @@ export interface Cluster {
 
 /** Accounts of one node taken over in one transaction. */
 const SOME = 200
-/** ms between looks for sessions that nobody has taken: whoever reaped their node has died over it. */
-const SWEEP = 10_000
-
 export const openCluster = async (options: ClusterOptions): Promise<Cluster> => {
   const { db, clock, log, handlers } = options
   const node = await joinNodes(db, options.id)
@@ -71,12 +70,28 @@ export const openCluster = async (options: ClusterOptions): Promise<Cluster> => 
     }
     if (count > 0) log.info({ node: from.id, epoch: from.epoch, sessions: count }, 'sessions of a node that is over were taken')
   }
+  /**
+   * Sessions that are this node's by their rows, and nowhere: the answer to a take was lost with its connection, or what came
+   * next failed. Nobody else would look for them. Taken once they were found so twice, for one may just be on its way.
+   */
+  let strays = new Map<string, number>()
+  const gather = async (): Promise<void> => {
+    const found = (await takeover.mine()).filter((s) => !options.isHere(s.account, s.sessionId))
+    const nowhere = found.filter((s) => strays.get(s.sessionId) === s.incarnation)
+    strays = new Map(found.map((s) => [s.sessionId, s.incarnation]))
+    for (let i = 0; i < nowhere.length && !closed; i += SOME) {
+      const some = await takeover.again(nowhere.slice(i, i + SOME).filter((s) => !options.isHere(s.account, s.sessionId)))
+      log.warn({ sessions: some.length }, 'sessions that had got lost on their way to this node were taken up')
+      await options.adopted(some)
+    }
+  }
   let sweeping = false
   const sweep = async (): Promise<void> => {
     if (sweeping || closed) return
     sweeping = true
     try {
       for (const from of await orphans(db)) await adopt(from)
+      await gather()
     } finally {
       sweeping = false
     }
@@ -138,7 +153,8 @@ export const openCluster = async (options: ClusterOptions): Promise<Cluster> => 
     begin: async () => {
       begun = true
       await sweep()
-      sweeper = setInterval(() => void sweep().catch((err: unknown) => log.warn({ err }, 'sessions that nobody has could not be taken')), SWEEP)
+      // sessions that nobody has taken: whoever reaped their node has died over it
+      sweeper = setInterval(() => void sweep().catch((err: unknown) => log.warn({ err }, 'sessions that nobody has could not be taken')), options.lease)
     },
     close: async () => {
       closed = true

@@ -305,7 +305,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
-    takeover: stores.takeover ?? null, taken: handOver.taken,
+    takeover: stores.takeover ?? null, taken: handOver.taken, moved: (session) => sessionMoved(session),
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session

@@ -220,11 +220,21 @@ export interface TakeoverStore {
   adopt(from: Owner, limit: number): Promise<readonly LeftSession[]>
   /** A session that can be resumed, and is not here: from whoever has it by its row, and may be alive; it is this node's now. null: there is none. */
   take(account: string, sessionId: string): Promise<{ readonly from: Owner; readonly left: LeftSession } | null>
+  /** Sessions that are this node's by their rows. */
+  mine(): Promise<readonly Mine[]>
+  /** Those that still are so, and are nowhere: they were taken, and the answer was lost. */
+  again(strays: readonly Mine[]): Promise<readonly LeftSession[]>
+}
+
+export interface Mine {
+  readonly account: string
+  readonly sessionId: string
+  readonly incarnation: number
 }
 
 export interface ResumptionStore {
-  /** A new stream, or one with a new incarnation: the whole row. */
-  save(row: StreamRow): Promise<void>
+  /** A new stream, or one with a new incarnation: the whole row. False: it is another node's by now (D9), or the account is gone. */
+  save(row: StreamRow): Promise<boolean>
   /** Later states; a row only moves forward, and only while its incarnation is the same (D8). Returns the session ids of those that did. */
   fold(rows: readonly StreamRow[]): Promise<ReadonlySet<string>>
   /** Every stream's row reflects the commits of this node up to n: their part of the journal goes. */

@@ -75,6 +75,8 @@ export interface ResumptionParts {
   sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** null: there are no other nodes. */
   readonly takeover: TakeoverStore | null
+  /** A session of this node is another's by now. */
+  moved(session: Session): void
   /** A session was taken from this life of another node. */
   taken(from: Owner, account: string, sessionId: string): void
   /** It is connected again: give it what waits. */
@@ -323,16 +325,22 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const incarnation = session.incarnation + 1
     let entries: readonly LogEntry[] = []
     let h = 0
+    let isOurs = true
     const ready = await insistently(async () => {
       entries = await again(session, left?.unacked ?? [])
       const row = await between(() => rowOf(stream, log.n))
       h = Math.max(row.h, stream.handled)
       // flushed before it is said (D9); from here on h is in the row, and what is not in it any more was acknowledged
       await acks.flush()
-      await store.save({ ...row, incarnation, h, detached: null })
+      isOurs = await store.save({ ...row, incarnation, h, detached: null })
       // not before: what is said of it until then is said of the row that there is
-      session.incarnation = incarnation
+      if (isOurs) session.incarnation = incarnation
     }, () => goesOn() && session.open)
+    // this node has stood still while another took it (D9): it is taken from that one
+    if (!isOurs) {
+      parts.moved(session)
+      return resume(account, id, goesOn)
+    }
     if (!ready || !session.open || !goesOn()) return stream.h
     stream.saved(h)
     return {

@@ -81,31 +81,40 @@ export const resumptionStore = (db: Db, node: Owner): ResumptionStore => {
   return {
     fold,
     save: async (r) => {
-      // the session's row has the same incarnation: what it is written with is compared (D10)
-      await db.query(`
-        with taken as (update presence set incarnation = $4 where account = $1 and session_id = $2)
-        insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, h, outbound, position, unacked, requests, details, folded, detached)
-        select account, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from account where account = $1 and deleted is null
-        on conflict (account, session_id) do update set incarnation = excluded.incarnation, node = excluded.node, epoch = excluded.epoch, h = excluded.h,
-          outbound = excluded.outbound, position = excluded.position, unacked = excluded.unacked, requests = excluded.requests, details = excluded.details,
-          folded = excluded.folded, detached = excluded.detached`, [
+      // Behind the lock of the account's row, as a takeover. Only of the incarnation before, or of this one, where the answer was
+      // lost; and the session's row has the same, for what it is written with is compared (D10)
+      const saved = await db.query(`
+        with locked as (select account from account where account = $1 and deleted is null for update),
+        saved as (
+          insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, h, outbound, position, unacked, requests, details, folded, detached)
+          select account, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from locked
+          on conflict (account, session_id) do update set incarnation = excluded.incarnation,
+            h = excluded.h, outbound = excluded.outbound, position = excluded.position, unacked = excluded.unacked, requests = excluded.requests,
+            details = excluded.details, folded = excluded.folded, detached = excluded.detached
+            where resumption.node = excluded.node and resumption.epoch = excluded.epoch and resumption.incarnation between excluded.incarnation - 1 and excluded.incarnation
+          returning session_id),
+        taken as (update presence p set incarnation = $4 from saved where p.account = $1 and p.session_id = saved.session_id)
+        select session_id from saved`, [
         r.account, r.sessionId, r.resource, r.incarnation, node.id, node.epoch, r.lasts, r.h, r.outbound, r.position,
         writeReferences(r.unacked), requestsText(r.requests), r.details, r.folded, r.detached,
       ])
+      return saved.length > 0
     },
     trim: async (n) => {
       await db.query('delete from journal where node = $1 and epoch = $2 and n <= $3', [node.id, node.epoch, n])
     },
     end: async (streams, at) => {
       await db.query(`
-        delete from resumption r using unnest($1::text[], $2::text[]) e (account, session_id) where r.account = e.account and r.session_id = e.session_id`, [
-        streams.filter((s) => s.h === null).map((s) => s.account), streams.filter((s) => s.h === null).map((s) => s.sessionId),
+        delete from resumption r using unnest($1::text[], $2::text[]) e (account, session_id)
+        where r.account = e.account and r.session_id = e.session_id and r.node = $3 and r.epoch = $4`, [
+        streams.filter((s) => s.h === null).map((s) => s.account), streams.filter((s) => s.h === null).map((s) => s.sessionId), node.id, node.epoch,
       ])
       const kept = streams.filter((s) => s.h !== null)
       await db.query(`
         update resumption r set ended = $4, h = greatest(r.h, e.h), unacked = '', requests = '[]'
-        from unnest($1::text[], $2::text[], $3::bigint[]) e (account, session_id, h) where r.account = e.account and r.session_id = e.session_id`, [
-        kept.map((s) => s.account), kept.map((s) => s.sessionId), kept.map((s) => s.h), Math.round(at),
+        from unnest($1::text[], $2::text[], $3::bigint[]) e (account, session_id, h)
+        where r.account = e.account and r.session_id = e.session_id and r.node = $5 and r.epoch = $6`, [
+        kept.map((s) => s.account), kept.map((s) => s.sessionId), kept.map((s) => s.h), Math.round(at), node.id, node.epoch,
       ])
     },
     note: async (sessions, at) => {

@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache'
 import { readBlob, replay } from '../core/journal.js'
 import type { JournalPart } from '../core/journal.js'
-import type { Db, LeftSession, Owner, StreamRow, TakeoverStore } from '../core/ports.js'
+import type { Db, LeftSession, Mine, Owner, StreamRow, TakeoverStore } from '../core/ports.js'
 import { leftOf, LEFT, streamColumns, streamOf } from './resumption.js'
 import type { LeftRow } from './resumption.js'
 
@@ -109,6 +109,16 @@ export const takeoverStore = (db: Db, node: Owner): TakeoverStore => {
       const from = { id: row.owner, epoch: row.since }
       const [left] = await own(tx, from, [row])
       return { from, left: left as LeftSession }
+    }),
+    mine: () => db.query<Mine>(`select account, session_id as "sessionId", incarnation from presence where node = $1 and epoch = $2 and state <> 'closing'`, [node.id, node.epoch]),
+    again: async (strays) => db.transaction(async (tx) => {
+      await tx.query('select 1 from account where account = any($1) order by account for update', [strays.map((s) => s.account)])
+      const rows = await tx.query<LeftRow>(`${LEFT} join unnest($3::text[], $4::text[], $5::bigint[]) s (account, session_id, incarnation)
+          on s.account = p.account and s.session_id = p.session_id and s.incarnation = p.incarnation
+        where p.node = $1 and p.epoch = $2 order by p.account`, [
+        node.id, node.epoch, strays.map((s) => s.account), strays.map((s) => s.sessionId), strays.map((s) => s.incarnation),
+      ])
+      return rows.length === 0 ? [] : own(tx, node, rows)
     }),
   }
 }

@@ -1,6 +1,7 @@
 // Three nodes on one Postgres and one NATS: who is on one reaches who is on another, with whatever it sends.
 import t from 'tap'
 import type { RawClient } from '../helpers/client.js'
+import { takeoverStore } from '../../lib/store/takeover.js'
 import { NEEDS_NODES, testNodes } from '../helpers/nodes.js'
 import type { ClusterNode } from '../helpers/nodes.js'
 
@@ -12,6 +13,22 @@ const friends = async (node: ClusterNode, one: string, other: string): Promise<v
   for (const [account, jid] of [[one, other], [other, one]]) {
     await node.db.query("insert into roster (account, jid, name, subscription, listed, ver) values ($1, $2, '', 'both', true, 1)", [`${account}@localhost`, `${jid}@localhost`])
   }
+}
+
+const managed = async (client: RawClient): Promise<unknown> => {
+  client.send(`<enable xmlns='${SM}' resume='true'/>`)
+  return (await client.next((e) => e.name === 'enabled')).attrs['id']
+}
+const resume = async (node: ClusterNode, user: string, id: unknown, h: number): Promise<RawClient> => {
+  const client = await node.client()
+  await client.open()
+  client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0${user}\0${user}`).toString('base64')}</auth>`)
+  await client.next((e) => e.name === 'success')
+  client.restart()
+  await client.open()
+  client.send(`<resume xmlns='${SM}' previd='${String(id)}' h='${h}'/>`)
+  await client.next((e) => e.name === 'resumed')
+  return client
 }
 
 t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
@@ -111,15 +128,8 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     const seen = romeo.elements.filter((e) => e.attrs['from'] === 'juliet@localhost/balcony').length
     t.ok(has > 0)
 
-    const again = await c.client()
-    await again.open()
-    again.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from('\0juliet\0juliet').toString('base64')}</auth>`)
-    await again.next((e) => e.name === 'success')
-    again.restart()
-    await again.open()
     // she has acknowledged nothing, and has all but the last
-    again.send(`<resume xmlns='${SM}' previd='${String(id)}' h='0'/>`)
-    await again.next((e) => e.name === 'resumed')
+    const again = await resume(c, 'juliet', id, 0)
     await again.next(body('one'))
     await juliet.ended
     romeo.send(chat('juliet@localhost', 'two'))
@@ -131,6 +141,33 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     await again.close()
     await romeo.close()
     fine()
+  })
+
+  t.test('D9: a session is taken, and the answer lost: its old node does not give it out again, and nobody forgets it', async (t) => {
+    const epoch = async (node: ClusterNode): Promise<number> => ((await a.db.query<{ epoch: number }>('select epoch from node where id = $1', [node.id]))[0] as { epoch: number }).epoch
+    const juliet = await b.login('juliet', 'balcony')
+    const id = await managed(juliet)
+    await juliet.presence()
+    const [session] = b.sessions.of('juliet@localhost').all
+    // neither b nor c hears of it
+    const lost = takeoverStore(c.db, { id: 'c', epoch: await epoch(c) })
+    t.ok(await lost.take('juliet@localhost', session?.id as string))
+    juliet.destroy()
+    const again = await resume(b, 'juliet', id, juliet.elements.filter((e) => ['message', 'presence', 'iq'].includes(e.name)).length)
+    t.same([a, b, c].map((node) => node.sessions.of('juliet@localhost').all.length), [0, 1, 0])
+    t.match(await a.db.query('select node from presence where account = $1', ['juliet@localhost']), [{ node: 'b' }])
+
+    t.ok(await lost.take('juliet@localhost', session?.id as string))
+    again.destroy()
+    b.sessions.of('juliet@localhost').all[0]?.outlet.drop()
+    for (let i = 0; i < 100 && c.sessions.of('juliet@localhost').all.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 100))
+    t.equal(c.sessions.of('juliet@localhost').all.length, 1, 'found by who has it by its row')
+    const third = await resume(a, 'juliet', id, 0)
+    const romeo = await c.login('romeo')
+    romeo.send(chat('juliet@localhost', 'found'))
+    await third.next(body('found'))
+    for (const client of [romeo, third]) await client.close()
+    for (const node of [a, b, c]) node.complaints.splice(0)
   })
 
   t.test('subscriptions and rosters: asked for on one node, granted on another, seen by all clients of both', async (t) => {

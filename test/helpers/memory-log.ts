@@ -119,6 +119,7 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
       await log.before('save')
       rows.set(key(row), row)
       for (const [full, session] of sessions) if (key(session) === key(row)) sessions.set(full, { ...session, incarnation: row.incarnation })
+      return true
     },
     fold: async (changed) => {
       await log.before('fold')

@@ -65,6 +65,10 @@ t.test('D9: one session is taken from a node that lives: with what its journal s
   await old.note(part(account, { h: 50, records: [{ number: 9, seq: 9, form: 'original' }] }))
   t.equal((await old.streams.fold([rowOf(account, { h: 50, folded: 2 })])).size, 0)
   await presenceStore(db).remove([{ account, resource: 'balcony', sessionId: `s ${account}`, incarnation: 1, node: old.node.id, epoch: 3, priority: 0, presence: null }])
+  t.notOk(await old.streams.save(rowOf(account, { incarnation: 2, h: 50 })), 'a resumption here: the owner is compared')
+  await old.streams.end([{ account, sessionId: `s ${account}`, h: null }], 1)
+  await old.streams.end([{ account, sessionId: `s ${account}`, h: 50 }], 1)
+  t.match(await owner(account), { node: next.node.id, incarnation: 3 })
   const back = await old.takeover.take(account, `s ${account}`)
   t.match(back?.left, { row: { incarnation: 4 }, stream: { h: 3, position: 2 } }, 'what it said since is of an incarnation that was over')
 })
@@ -114,4 +118,25 @@ t.test('a session that was replaced by a newer one of its resource is nobody\'s 
   const account = await session(old)
   await presenceStore(db).save([{ account, resource: 'balcony', sessionId: 'newer', incarnation: 1, node: old.node.id, epoch: 3, priority: 0, presence: null, fresh: true }])
   t.equal(await next.takeover.take(account, `s ${account}`), null)
+})
+
+t.test('D9: what is this node\'s by its row, and nowhere, is found and taken up: the answer to its take was lost', async (t) => {
+  const [old, next] = [await life(), await life()]
+  const [lost, resumed] = [await session(old, { h: 4 }), await session(old)]
+  for (const account of [lost, resumed]) await next.takeover.take(account, `s ${account}`)
+  const mine = await next.takeover.mine()
+  t.same(mine.map((m) => m.incarnation), [2, 2])
+  t.ok(await next.streams.save(rowOf(resumed, { incarnation: 3 })))
+  const found = await next.takeover.again(mine)
+  t.same(found.map(({ row, stream }) => [row.account, row.incarnation, stream?.h]), [[lost, 3, 4]], 'not what has gone on since')
+  t.same(await next.takeover.again(mine), [])
+  t.same(await old.takeover.mine(), [])
+})
+
+t.test('D9: a resumption is written once, however often its answer is lost', async (t) => {
+  const one = await life()
+  const account = await session(one)
+  for (let i = 0; i < 3; i++) t.ok(await one.streams.save(rowOf(account, { incarnation: 2, h: 7 })))
+  t.notOk(await one.streams.save(rowOf(account, { incarnation: 1 })))
+  t.match(await owner(account), { incarnation: 2 })
 })
