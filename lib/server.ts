@@ -31,6 +31,7 @@ import { addAccounts, commonIterations, credentialsOf, deleteAccount, setCredent
 import { blockStore } from './store/blocking.js'
 import type { Database } from './store/db.js'
 import { departureStore } from './store/departure.js'
+import { fenced } from './store/fenced.js'
 import { logStore } from './store/log.js'
 import { memberStore } from './store/members.js'
 import { RENEW, registerNode, renew, signOff } from './store/node.js'
@@ -160,14 +161,16 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     if (lease !== null) clearInterval(lease)
   })
 
+  // what sessions do to their accounts: another node may have them by now (D10)
+  const guarded = cluster === null ? db : fenced(db, node, (account) => core.doubt(account))
   const jid = jidParser()
   const endSessions = (account: string): void => {
     for (const session of sessions.of(account).all) session.outlet.close(new StreamError('not-authorized', 'the account is gone'))
   }
   const core = makeCore({
-    settings, routes, domains, jid, node, db, bus, clock,
+    settings, routes, domains, jid, node, db: guarded, bus, clock,
     stores: {
-      presence: presenceStore(db), rosters: rosterStore(db), members: memberStore(db), blocks: blockStore(db), departures: departureStore(db),
+      presence: presenceStore(db), rosters: rosterStore(guarded), members: memberStore(db), blocks: blockStore(guarded), departures: departureStore(db),
       log: logStore(db, node, settings.archive === 'roster' ? 'roster' : 'always'), resumption: resumptionStore(db, node), takeover: cluster?.takeover ?? null,
     },
     bug: (error, stanza) => log.error({ err: error, kind: stanza.kind, id: stanza.id, to: stanza.to }, 'a stanza failed; this is a bug'),
@@ -178,7 +181,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
         if (made === true) log.info({ account }, 'an account was registered')
         return made === true
       },
-      setPassword: async (account, password) => setCredentials(db, account, await deriveCredentials(password, settings.pbkdf2Iterations)),
+      setPassword: async (account, password, by) => setCredentials(guarded, account, await deriveCredentials(password, settings.pbkdf2Iterations), by),
       remove: async (account) => {
         const done = await deleteAccount(db, account)
         if (done) log.info({ account }, 'an account was removed')
@@ -202,7 +205,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   let time = clock.monotonic()
   const limits = { depth: settings.maxDepth, attributes: settings.maxAttributes, children: settings.maxChildren }
   const host: Host = {
-    settings, domains, defaultDomain, log, gate, router, sessions, members, rows, feed, resumption, resends, connections, strangers, jid,
+    settings, domains, defaultDomain, log, gate, maySend: cluster === null ? null : () => cluster.lease.mayAct(), router, sessions, members, rows, feed, resumption, resends, connections, strangers, jid,
     time: () => time,
     limits: {
       unauthenticated: { ...limits, bytes: settings.maxStanzaBytesUnauthenticated, depth: Math.min(16, limits.depth), attributes: Math.min(64, limits.attributes) },

@@ -29,7 +29,7 @@ const addresses = (list: Element | undefined, server: Services): string[] => {
   return [...new Set(jids)].sort()
 }
 
-const set = async ({ payload, from }: Request, server: Services): Promise<Element> => {
+const set = async ({ payload, from, session }: Request, server: Services): Promise<Element> => {
   const fallback = String(payload.attrs['default'] ?? '')
   if (!FALLBACKS.includes(fallback)) throw new StanzaError('bad-request', `default is one of ${FALLBACKS.join(', ')}`) // §2.1.1
   const always = addresses(payload.getChild('always'), server)
@@ -38,7 +38,7 @@ const set = async ({ payload, from }: Request, server: Services): Promise<Elemen
   const most = server.settings.archiveMaxPreferences
   if (always.length + never.length > most) throw new StanzaError('resource-constraint', `more than ${most} addresses`, { type: 'cancel' })
   const preference: ArchivePreference = { fallback: fallback as Fallback, always, never }
-  if (!await setPreference(server.db, from.bare, preference)) throw new StanzaError('service-unavailable')
+  if (!await setPreference(server.db, from.bare, preference, session)) throw new StanzaError('service-unavailable')
   return shown(preference)
 }
 

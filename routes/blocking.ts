@@ -28,18 +28,18 @@ const addressesIn = (payload: Element, server: Services): readonly string[] => {
   return [...new Set(jids)]
 }
 
-const block = async ({ payload, from }: Request, server: Services): Promise<void> => {
+const block = async ({ payload, from, session }: Request, server: Services): Promise<void> => {
   const jids = addressesIn(payload, server)
   if (jids.length === 0) throw new StanzaError('bad-request', 'nobody is named') // §3.3
   const most = server.settings.blocklistMaxItems
-  if (!await server.blocklists.add(from.bare, jids, most)) throw new StanzaError('resource-constraint', `more than ${most} blocked addresses`, { type: 'cancel' })
+  if (!await server.blocklists.add(from.bare, jids, most, session)) throw new StanzaError('resource-constraint', `more than ${most} blocked addresses`, { type: 'cancel' })
   push('block', from, jids, server)
 }
 
 /** §3.4; §3.5: without an item, all. */
-const unblock = async ({ payload, from }: Request, server: Services): Promise<void> => {
+const unblock = async ({ payload, from, session }: Request, server: Services): Promise<void> => {
   const jids = addressesIn(payload, server)
-  await server.blocklists.remove(from.bare, jids.length === 0 ? null : jids)
+  await server.blocklists.remove(from.bare, jids.length === 0 ? null : jids, session)
   push('unblock', from, jids, server)
 }
 

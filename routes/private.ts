@@ -29,7 +29,7 @@ const get = async (request: Request, { db }: Services): Promise<Element> => {
 
 const set = async (request: Request, { db, settings }: Services): Promise<void> => {
   const element = inner(request)
-  const outcome = await setPrivate(db, request.from.bare, String(element.attrs['xmlns']), element.name, toText(writeElement(element)), settings.privateMaxBytes)
+  const outcome = await setPrivate(db, request.from.bare, String(element.attrs['xmlns']), element.name, toText(writeElement(element)), settings.privateMaxBytes, request.session)
   if (outcome === 'full') throw new StanzaError('resource-constraint', `more than ${settings.privateMaxBytes} bytes of private storage`, { type: 'cancel' })
 }
 

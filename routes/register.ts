@@ -21,7 +21,7 @@ const get = (request: Request): Element => {
 
 const set = async (request: Request, server: Services): Promise<void> => {
   atHome(request)
-  const { payload, from } = request
+  const { payload, from, session } = request
   if (payload.getChild('remove') !== undefined) {
     if (payload.getChildElements().length > 1) throw new StanzaError('bad-request', '<remove/> stands alone') // §3.2
     await server.removeAccount(from.bare)
@@ -31,7 +31,7 @@ const set = async (request: Request, server: Services): Promise<void> => {
   const [username, password] = fieldsOf(payload)
   if (username === '' || password === '') throw new StanzaError('bad-request', 'a username and a new password are needed')
   if (server.jid(`${username}@${from.domain}`)?.full !== from.bare) throw new StanzaError('not-allowed', 'one changes one\'s own password')
-  if (!await server.accounts.setPassword(from.bare, password)) throw new StanzaError('registration-required')
+  if (!await server.accounts.setPassword(from.bare, password, session)) throw new StanzaError('registration-required')
 }
 
 const fieldsOf = (payload: Element): readonly [string, string] => [payload.getChildText('username') ?? '', payload.getChildText('password') ?? '']

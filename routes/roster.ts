@@ -23,14 +23,14 @@ const get = async ({ payload, session }: Request, { rosters }: Services): Promis
   if (roster.changes.length > 0) setImmediate(() => rosters.push(session, roster.changes))
 }
 
-const set = async ({ payload, from }: Request, server: Services): Promise<void> => {
+const set = async ({ payload, from, session }: Request, server: Services): Promise<void> => {
   const items = payload.getChildElements()
   const [item] = items
   if (item === undefined || items.length > 1 || item.getName() !== 'item') throw new StanzaError('bad-request', 'a roster set has exactly one item') // §2.3.3
   const jid = server.jid(String(item.attrs['jid'] ?? ''))
   if (jid === null) throw new StanzaError(item.attrs['jid'] === undefined ? 'bad-request' : 'jid-malformed')
   if (item.attrs['subscription'] === 'remove') {
-    if (!await server.subscribing.remove(from.bare, jid.full)) throw new StanzaError('item-not-found') // §2.5.3
+    if (!await server.subscribing.remove(from.bare, jid.full, session)) throw new StanzaError('item-not-found') // §2.5.3
     return
   }
   if (jid.full === from.bare) throw new StanzaError('not-allowed', 'one is no contact of oneself') // §2.3.3
@@ -41,7 +41,7 @@ const set = async ({ payload, from }: Request, server: Services): Promise<void> 
   if (new Set(groups).size !== groups.length) throw new StanzaError('bad-request', 'a group is named twice') // §2.3.3
   await server.rosters.change(from.bare, jid.full, (own) => ({
     own: { ...own ?? { jid: jid.full, subscription: 'none', ask: false, approved: false, request: null }, name, groups, listed: true },
-  }), (push) => push.own())
+  }), (push) => push.own(), session)
 }
 
 export const roster: Route = {

@@ -27,14 +27,14 @@ const hashOf = (vcard: Element): string => {
   return found === undefined ? '' : createHash('sha1').update(Buffer.from(found, 'base64')).digest('hex')
 }
 
-const set = async ({ payload, from, to }: Request, { db, settings, members, presence }: Services): Promise<void> => {
+const set = async ({ payload, from, to, session }: Request, { db, settings, members, presence }: Services): Promise<void> => {
   if (to.bare !== from.bare) throw new StanzaError('forbidden') // §3.2
   const xml = toText(writeElement(plain(payload)))
   const most = settings.vcardMaxBytes
   if (Buffer.byteLength(xml) > most) throw new StanzaError('resource-constraint', `a vCard of more than ${most} bytes`, { type: 'cancel' })
   const photo = hashOf(payload)
   const account = from.bare
-  if (!await setVcard(db, account, xml, photo)) throw new StanzaError('service-unavailable')
+  if (!await setVcard(db, account, xml, photo, session)) throw new StanzaError('service-unavailable')
   const before = members.get(account)?.photo
   members.change(account, (member) => {
     member.photo = photo

@@ -2,21 +2,21 @@
 // make a new one; so many from one address in an hour.
 import { LRUCache } from 'lru-cache'
 import { StanzaError } from '../base/errors.js'
-import type { Clock } from './ports.js'
+import type { Acting, Clock } from './ports.js'
 
 /** Passwords become keys before they come to a store. `false` from these: no such account; of `create`: there is one. */
 export interface AccountKeeper {
   /** Whether this can be a password (RFC 5802 §2.2). */
   isPassword(text: string): boolean
   create(account: string, password: string): Promise<boolean>
-  setPassword(account: string, password: string): Promise<boolean>
+  setPassword(account: string, password: string, by: Acting | null): Promise<boolean>
   /** With all that it has; its sessions end soon after, so that the answer to who asked for it still goes out. */
   remove(account: string): Promise<boolean>
 }
 
 export interface Accounts {
   /** Throws StanzaError where this cannot be a password. */
-  setPassword(account: string, password: string): Promise<boolean>
+  setPassword(account: string, password: string, by: Acting | null): Promise<boolean>
   /** False: the name is taken. Throws StanzaError where this cannot be a password, or the address has had its share. */
   register(account: string, password: string, address: string): Promise<boolean>
 }
@@ -33,9 +33,9 @@ export const makeAccounts = (keeper: AccountKeeper, clock: Clock, perHour: numbe
     if (!keeper.isPassword(password)) throw new StanzaError('not-acceptable', 'this cannot be a password: it is empty, too long, or has characters that no client could send')
   }
   return {
-    setPassword: async (account, password) => {
+    setPassword: async (account, password, by) => {
       check(password)
-      return keeper.setPassword(account, password)
+      return keeper.setPassword(account, password, by)
     },
     register: async (account, password, address) => {
       check(password)

@@ -7,19 +7,19 @@ import { makeBlocklist } from './blocklist.js'
 import type { Blocklist } from './blocklist.js'
 import { makeInTurn } from './in-turn.js'
 import type { Members } from './members.js'
-import type { BlockStore } from './ports.js'
+import type { Acting, BlockStore } from './ports.js'
 
 export interface Blocklists {
   /** null: it blocks nobody. A promise where the store must be asked. Rejects with a StanzaError (wait) where it does not answer. */
   of(account: string): Blocklist | null | Promise<Blocklist | null>
   /** False: the list would grow longer than `most`, and is left as it is. */
-  add(account: string, jids: readonly string[], most: number): Promise<boolean>
+  add(account: string, jids: readonly string[], most: number, by: Acting | null): Promise<boolean>
   /** Another node has changed the account's list. */
   heard(account: string, jids: readonly string[]): void
   /** The account is gone: who gets its name blocks nobody. */
   forget(account: string): void
   /** @param jids null: all */
-  remove(account: string, jids: readonly string[] | null): Promise<void>
+  remove(account: string, jids: readonly string[] | null, by: Acting | null): Promise<void>
 }
 
 /** An account's list before and after a change. */
@@ -78,16 +78,16 @@ export const makeBlocklists = (
       return known === undefined ? ask(account) : known.list
     },
     forget: (account) => set(account, []),
-    add: (account, jids, most) => inTurn([account], async () => {
-      const after = await store.add(account, jids, most)
+    add: (account, jids, most, by) => inTurn([account], async () => {
+      const after = await store.add(account, jids, most, by)
       if (after !== null) {
         set(account, after)
         told(account, after)
       }
       return after !== null
     }),
-    remove: (account, jids) => inTurn([account], async () => {
-      const after = await store.remove(account, jids)
+    remove: (account, jids, by) => inTurn([account], async () => {
+      const after = await store.remove(account, jids, by)
       set(account, after)
       told(account, after)
     }),

@@ -108,6 +108,8 @@ export interface Core {
   readonly trace: Ring
   /** Another node has changed the account's sessions, and raised its generation to this. */
   invalidated(account: string, generation: number): void
+  /** Sessions of the account may be another node's by now. */
+  doubt(account: string): void
   /** Tell its sender that this entry of the account was not delivered. */
   bounce(account: string, entry: LogEntry): Promise<void>
   /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so. A promise where its contacts hear of it only later */
@@ -188,7 +190,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     ask: asking.ask,
     removeAccount: async (account) => {
       // its contacts hear of it, as when they are taken off its roster one by one
-      for (const { jid: contact } of (await stores.rosters.list(account, null))?.contacts ?? []) await subscribing.remove(account, contact)
+      for (const { jid: contact } of (await stores.rosters.list(account, null))?.contacts ?? []) await subscribing.remove(account, contact, null)
       const done = await accounts.remove(account)
       blocklists.forget(account)
       // other nodes end its sessions
@@ -337,13 +339,15 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     for (const account of new Set(accounts)) feed.inherit(account)
     return []
   }, 500, 100_000)
+  const doubt = (account: string): void => void recheck(account).catch(report)
   const comparing = makeComparing(stores.log, sessions, settings.foldEvery * 1000, (session) => void feed.follow(session), report)
   return {
     invalidated: (account, generation) => {
       cache.invalidate(account, generation)
       const [session] = sessions.of(account).all
-      if (session !== undefined && session.member.generation < generation) recheck(account).catch(report)
+      if (session !== undefined && session.member.generation < generation) doubt(account)
     },
+    doubt,
     log, feed, handOver, acks, resumption, resends, trace, sessionOver, bounce,
     ending: (full) => ending.get(full),
     router, sessions, members, rows, cache, counters, dispatch, services,

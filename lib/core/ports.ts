@@ -15,8 +15,19 @@ export type Row = Record<string, unknown>
 export interface Db {
   /** Constant text, `$1` values. bigint columns come as strings unless the statement casts them. */
   query<R = Row>(text: string, values?: readonly unknown[]): Promise<R[]>
-  /** Runs on one connection between BEGIN and COMMIT; a throw rolls back. */
-  transaction<T>(run: (tx: Db) => Promise<T>): Promise<T>
+  /**
+   * Runs on one connection between BEGIN and COMMIT; a throw rolls back.
+   * @param by the session that wants it, where another node may have it by now (durability.md D10): then nothing is done. `run`
+   *   has locked its account's row
+   */
+  transaction<T>(run: (tx: Db) => Promise<T>, by?: Acting | null): Promise<T>
+}
+
+/** A session that acts on its account; null: the server itself. */
+export interface Acting {
+  readonly account: string
+  readonly id: string
+  readonly incarnation: number
 }
 
 /** A session's row in the presence table (routing.md, step 2). */
@@ -301,7 +312,7 @@ export interface RosterStore {
   change(user: string, contact: string, decide: (own: Contact | null, theirs: Contact | null | undefined, size: RosterSizes) => {
     readonly own?: ContactChange
     readonly theirs?: ContactChange
-  }): Promise<{ readonly own: RosterRow; readonly theirs: RosterRow }>
+  }, by?: Acting | null): Promise<{ readonly own: RosterRow; readonly theirs: RosterRow }>
 }
 
 export interface RosterRow {
@@ -354,9 +365,9 @@ export interface BlockStore {
   /** Blocked addresses by account; accounts that block nobody are absent. */
   load(accounts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
   /** Returns the account's list after it; null when it would be longer than `most` (nothing is changed then). */
-  add(account: string, jids: readonly string[], most: number): Promise<readonly string[] | null>
+  add(account: string, jids: readonly string[], most: number, by?: Acting | null): Promise<readonly string[] | null>
   /** @param jids null: all */
-  remove(account: string, jids: readonly string[] | null): Promise<readonly string[]>
+  remove(account: string, jids: readonly string[] | null, by?: Acting | null): Promise<readonly string[]>
 }
 
 /** The owner has no such session. */

@@ -9,7 +9,7 @@ import { makeInTurn } from './in-turn.js'
 import type { Elsewhere } from './elsewhere.js'
 import type { Members } from './members.js'
 import { orWait } from './or-wait.js'
-import type { Contact, ContactChange, RosterRow, RosterSizes, RosterStore } from './ports.js'
+import type { Acting, Contact, ContactChange, RosterRow, RosterSizes, RosterStore } from './ports.js'
 import type { Session, Sessions } from './sessions.js'
 
 export interface Roster {
@@ -33,8 +33,9 @@ export interface Rosters {
    * Change how two accounts have each other in their rosters, in one transaction, and push what their clients see of it.
    * Changes of one account follow one another, and so do their pushes.
    * @param decide as RosterStore.change; bounds are checked here. @param effects what else follows from it, before the next change
+   * @param by the session that wants it
    */
-  change<T>(user: string, contact: string, decide: Decide, effects: (push: Push) => T): Promise<T>
+  change<T>(user: string, contact: string, decide: Decide, effects: (push: Push) => T, by: Acting | null): Promise<T>
 }
 
 /** Push the row of one side to its interested sessions, if clients see that it changed; null: it was removed. */
@@ -110,9 +111,9 @@ export const makeRosters = (store: RosterStore, sessions: Sessions, members: Mem
       remember(account, jid, row.contact)
       push(account, jid, row)
     },
-    change: (user, contact, decide, effects) => inTurn([user, contact], async () => {
+    change: (user, contact, decide, effects, by) => inTurn([user, contact], async () => {
       const { own, theirs } = await orWait(store.change(user, contact, (before, theirsBefore, size) =>
-        bounded(before, theirsBefore, size, decide(before, theirsBefore))), 'the roster cannot be changed now')
+        bounded(before, theirsBefore, size, decide(before, theirsBefore)), by), 'the roster cannot be changed now')
       remember(user, contact, own.contact)
       elsewhere()?.word(user, ['roster', contact, own])
       if (user !== contact) {

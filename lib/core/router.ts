@@ -200,7 +200,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       case 'store': return routed.logged ? keep(routed) : store(routed)
       case 'refuse': return new StanzaError('service-unavailable')
       case 'answer': return answer(routed)
-      case 'subscription': return subscribing.handle(routed.from, to, stanza)
+      case 'subscription': return subscribing.handle(routed.from, to, stanza, routed.session)
       case 'probe': return routed.session === null ? ignored('RFC 6121 §4.3.2') : presence.probe(routed.from, to, routed.session)
       default: return ignored(action)
     }

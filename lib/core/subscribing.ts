@@ -10,7 +10,7 @@ import type { Elsewhere, Listeners } from './elsewhere.js'
 import { ignored } from './ending.js'
 import type { Ending } from './ending.js'
 import { orWait } from './or-wait.js'
-import type { Contact, ContactChange } from './ports.js'
+import type { Acting, Contact, ContactChange } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Push, Rosters } from './rosters.js'
 import type { Session, Sessions } from './sessions.js'
@@ -19,11 +19,11 @@ import type { State, SubscriptionType } from './subscriptions.js'
 
 export interface Subscribing {
   /** A subscription stanza of an account's session, for another account. */
-  handle(from: Jid, to: Jid, stanza: Stanza): Promise<Ending>
+  handle(from: Jid, to: Jid, stanza: Stanza, by: Acting | null): Promise<Ending>
   /** Another node has this for sessions of the account. */
   heard(account: string, to: Listeners, octets: string): void
   /** §2.5: take a contact off the roster, with all that is between the two. False: it is not on it. */
-  remove(account: string, contact: string): Promise<boolean>
+  remove(account: string, contact: string, by: Acting | null): Promise<boolean>
 }
 
 /** Octets of a request that are kept; of a longer one only that it was made (XEP-0172 and the like add little). */
@@ -97,7 +97,7 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
 
   return {
     heard: (account, to, octets) => void heard(account, to, octets, frameOf(octets).declared),
-    handle: async (from, to, stanza) => {
+    handle: async (from, to, stanza, by) => {
       const type = stanza.type as SubscriptionType
       // §4.2.2: everybody is subscribed to oneself
       if (from.bare === to.bare) return ignored('RFC 6121 §4.2.2')
@@ -126,9 +126,9 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
           ...written('own', to.bare, own, mine, null),
           ...(other === null ? {} : written('theirs', from.bare, theirs ?? null, other, octets.length <= LONGEST_REQUEST ? octets : said('subscribe', from.bare, to.bare))),
         }
-      }, (push) => tell(type, from.bare, to.bare, octets, stanza.declared, outcome, push))
+      }, (push) => tell(type, from.bare, to.bare, octets, stanza.declared, outcome, push), by)
     },
-    remove: async (account, contact) => {
+    remove: async (account, contact, by) => {
       const blocked = await blocks(contact, parseJid(account))
       const hidden = blocked || await blocks(account, parseJid(contact))
       let there = false
@@ -160,7 +160,7 @@ export const makeSubscribing = (rosters: Rosters, presence: Presence, sessions: 
         push.own()
         if (got) presence.show(contact, account, 'gone')
         return there
-      })
+      }, by)
     },
   }
 }

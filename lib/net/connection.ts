@@ -110,6 +110,10 @@ export class Connection implements FramerSink, Negotiating, Guest, LinkEvents, W
     if (!this.held) this.finish()
   }
 
+  maySend(): boolean {
+    return this.host.maySend === null || this.host.maySend()
+  }
+
   // FramerSink
 
   header(header: Header): void {

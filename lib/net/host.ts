@@ -80,6 +80,8 @@ export interface Host {
   readonly resends: Resends
   readonly resumption: Resumption
   readonly feed: Feed
+  /** Routing.md, step 9: others may have this node's sessions by now. null: there are no others. */
+  readonly maySend: (() => boolean) | null
   /** null in every server but those of tests. */
   readonly tap: Tap | null
   readonly ping: (outlet: Outlet, jid: Jid) => void

@@ -28,6 +28,8 @@ export interface Link {
 
 export interface LinkEvents {
   data(chunk: Buffer): void
+  /** Asked before anything goes to the socket; where not, the link is over. */
+  maySend(): boolean
   /** Nothing more will come, and nothing can be sent. Called once. */
   closed(): void
 }
@@ -75,6 +77,10 @@ export class TcpLink implements Link {
 
   flush(): void {
     if (this.out === '' || this.closed) return
+    if (!this.events.maySend()) {
+      this.destroy()
+      return
+    }
     const octets = this.out
     this.out = ''
     if (this.waiting === null) {

@@ -46,6 +46,10 @@ const websocketLink = (ws: WebSocket, address: string, encrypted: boolean, event
     tls: null,
     send: (octets, declared) => {
       if (closed) return
+      if (!events.maySend()) {
+        ws.terminate()
+        return
+      }
       lastSent = new Promise((resolve) => {
         ws.send(Buffer.from(framed(octets, declared), 'latin1'), { binary: false }, (error) => resolve(error === undefined || error === null))
       })

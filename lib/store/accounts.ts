@@ -1,5 +1,5 @@
 // Accounts and the keys that prove their passwords.
-import type { AccountStore, Db } from '../core/ports.js'
+import type { AccountStore, Acting, Db } from '../core/ports.js'
 import type { Credential } from '../wire/scram-keys.js'
 
 export interface NewAccount {
@@ -45,12 +45,12 @@ const writeCredentials = async (db: Db, accounts: readonly NewAccount[]): Promis
 }
 
 /** False: no such account. */
-export const setCredentials = (db: Db, account: string, credentials: readonly Credential[]): Promise<boolean> => db.transaction(async (tx) => {
+export const setCredentials = (db: Db, account: string, credentials: readonly Credential[], by: Acting | null = null): Promise<boolean> => db.transaction(async (tx) => {
   const [row] = await tx.query('select 1 from account where account = $1 and deleted is null for update', [account])
   if (row === undefined) return false
   await writeCredentials(tx, [{ account, credentials }])
   return true
-})
+}, by)
 
 /** All that an account has goes, but for its row: a tombstone. False: no such account. */
 export const deleteAccount = (db: Db, account: string): Promise<boolean> => db.transaction(async (tx) => {

@@ -14,17 +14,17 @@ export const blockStore = (db: Db): BlockStore => ({
       select account, array_agg(jid order by jid) as jids from blocked where account = any($1) group by account`, [accounts])
     return new Map(rows.map(({ account, jids }) => [account, jids]))
   },
-  add: (account, jids, most) => db.transaction(async (tx) => {
+  add: (account, jids, most, by) => db.transaction(async (tx) => {
     if (!await lock(tx, account)) return []
     const before = await listOf(tx, account)
     const after = [...new Set([...before, ...jids])].sort()
     if (after.length > most) return null
     await tx.query('insert into blocked (account, jid) select $1, j from unnest($2::text[]) j on conflict do nothing', [account, jids])
     return after
-  }),
-  remove: (account, jids) => db.transaction(async (tx) => {
+  }, by),
+  remove: (account, jids, by) => db.transaction(async (tx) => {
     if (!await lock(tx, account)) return []
     await tx.query('delete from blocked where account = $1 and ($2::text[] is null or jid = any($2))', [account, jids])
     return listOf(tx, account)
-  }),
+  }, by),
 })

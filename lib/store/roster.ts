@@ -74,7 +74,7 @@ const forget = async (db: Db, account: string): Promise<void> => {
 
 export const rosterStore = (db: Db): RosterStore => ({
   list: (account, since) => list(db, account, since),
-  change: (user, contact, decide) => db.transaction(async (tx) => {
+  change: (user, contact, decide, by) => db.transaction(async (tx) => {
     const accounts = await tx.query<AccountRow>(`
       select account, roster_ver as ver from account where account = any($1) and deleted is null order by account for update`, [[user, contact]])
     const versions = new Map(accounts.map(({ account, ver }) => [account, ver]))
@@ -95,5 +95,5 @@ export const rosterStore = (db: Db): RosterStore => ({
       return change === undefined || ver === undefined ? { contact: before, changed: null } : write(tx, account, before, change, ver)
     }
     return { own: await save(user, own, after.own), theirs: await save(contact, theirs ?? null, after.theirs) }
-  }),
+  }, by),
 })

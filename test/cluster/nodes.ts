@@ -202,6 +202,29 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     fine()
   })
 
+  t.test('routing.md, step 9: a node that has stood still for too long sends nothing, from the first stanza on, and goes on when its lease is renewed', async (t) => {
+    let ahead = 0
+    const d = await start('d', { now: () => Date.now() + ahead, monotonic: () => performance.now() })
+    const juliet = await d.login('juliet', 'balcony')
+    const romeo = await d.login('romeo', 'orchard')
+    await juliet.presence()
+    await romeo.skip()
+    const got = juliet.elements.length
+    // as after a suspension; the next renewal is up to 0.7 s away
+    ahead = 60_000
+    romeo.send("<message to='juliet@localhost/balcony' type='headline'><body>late</body></message>")
+    await juliet.ended
+    await romeo.ended
+    t.same(juliet.elements.slice(got).map(String), [])
+    ahead = 0
+    for (let i = 0; i < 50 && !d.complaints.some((line) => line.includes('is renewed')); i++) await new Promise((resolve) => setTimeout(resolve, 100))
+    const again = await d.login('juliet', 'balcony')
+    await again.presence()
+    await again.close()
+    await d.stop()
+    for (const node of [a, b, c]) node.complaints.splice(0)
+  })
+
   t.test('a node that leaves in order: its sessions go on elsewhere, those that cannot are over', async (t) => {
     const romeo = await a.login('romeo', 'orchard')
     await romeo.presence()

@@ -28,13 +28,13 @@ const setUp = (reading: () => Promise<void>) => {
 
 t.test('what others change while a list is read makes nobody wait', async (t) => {
   let n = 0
-  const { lists, loads } = setUp(async () => void await lists.add(`other${++n}@localhost`, [BAD], 10))
+  const { lists, loads } = setUp(async () => void await lists.add(`other${++n}@localhost`, [BAD], 10, null))
   t.equal(await lists.of('juliet@localhost'), null)
   t.equal(loads(), 1)
 })
 
 t.test('a list that is changed while it is read is the changed one, then and later', async (t) => {
-  const { lists } = setUp(async () => void await lists.add('juliet@localhost', [BAD], 10))
+  const { lists } = setUp(async () => void await lists.add('juliet@localhost', [BAD], 10, null))
   t.same((await lists.of('juliet@localhost'))?.jids, [BAD])
   t.same((await lists.of('juliet@localhost'))?.jids, [BAD])
 })

@@ -370,7 +370,7 @@ t.test('XEP-0191 §3.2: where one blocks the other, neither sees the other\'s pr
     await core.from(first, '<presence type=\'unavailable\'><status>words</status></presence>')
     end(core, first)
     await core.idle(1000)
-    await core.services.blocklists.add(blocker, [blocked], 10)
+    await core.services.blocklists.add(blocker, [blocked], 10, null)
     const juliet = await online(core, `${JULIET}/balcony`)
     t.same(got(juliet), ['juliet/balcony'], `${blocker} blocks: no last words`)
     const romeo = await online(core, `${ROMEO}/orchard`)

@@ -281,7 +281,7 @@ t.test('two sessions of an account: both get the pushes, the one that does not k
 
 t.test('XEP-0191: what a blocked contact asks is not heard, what it ends has ended', async (t) => {
   const play = await befriended()
-  await play.core.services.blocklists.add(JULIET, [ROMEO], 10)
+  await play.core.services.blocklists.add(JULIET, [ROMEO], 10, null)
   t.same(got(play.romeo), ['juliet/balcony unavailable'])
   t.same(await play.say(play.romeo, 'unsubscribe'), { ignored: 'RFC 6121 §3.3.3' })
   t.same(got(play.juliet), ['push romeo to'], 'her roster is true, but he is not heard')
@@ -292,7 +292,7 @@ t.test('XEP-0191: what a blocked contact asks is not heard, what it ends has end
   t.same(got(play.romeo), ['push juliet from ask', 'push juliet none ask'])
   t.same(states(play), ['none ask', 'none'])
   const removed = await befriended()
-  await removed.core.services.blocklists.add(JULIET, [ROMEO], 10)
+  await removed.core.services.blocklists.add(JULIET, [ROMEO], 10, null)
   got(removed.romeo)
   await removed.core.from(removed.romeo, '<iq type=\'set\' id=\'1\'><query xmlns=\'jabber:iq:roster\'><item jid=\'juliet@localhost\' subscription=\'remove\'/></query></iq>')
   t.same(got(removed.juliet), ['push romeo none'])

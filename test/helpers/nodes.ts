@@ -2,6 +2,7 @@
 import { pino } from 'pino'
 import { defaultSettings } from '../../lib/base/config.js'
 import type { Settings } from '../../lib/base/config.js'
+import type { Clock } from '../../lib/core/ports.js'
 import { startServer } from '../../lib/server.js'
 import type { Server } from '../../lib/server.js'
 import { openDatabase } from '../../lib/store/db.js'
@@ -26,7 +27,7 @@ export interface ClusterNode extends Server {
 
 export interface TestCluster {
   readonly nodes: readonly [ClusterNode, ClusterNode, ClusterNode]
-  start(id: string): Promise<ClusterNode>
+  start(id: string, clock?: Clock): Promise<ClusterNode>
 }
 
 let clusters = 0
@@ -35,7 +36,7 @@ export const testNodes = async (t: Teardown, overrides: Partial<Settings> = {}):
   const { url: natsUrl } = await natsServer(t)
   const databaseUrl = await testUrl(t)
   const prefix = `nodes${++clusters}`
-  const start = async (id: string): Promise<ClusterNode> => {
+  const start = async (id: string, clock?: Clock): Promise<ClusterNode> => {
     const settings = defaultSettings({
       insecureLoopback: true, c2sPort: 0, c2sTlsPort: null, httpPort: null, httpsPort: null, host: '127.0.0.1', pbkdf2Iterations: 4096, stopTimeout: 2,
       natsUrl, databaseUrl, lease: 2, grace: 8, ...overrides,
@@ -43,7 +44,7 @@ export const testNodes = async (t: Teardown, overrides: Partial<Settings> = {}):
     const complaints: string[] = []
     const log = pino({ level: 'warn' }, { write: (line: string) => void complaints.push(line) })
     const db = await openDatabase({ url: databaseUrl, data: '', connections: 4 })
-    const server = await startServer({ settings, routes: ROUTES, log, db, tls: null, node: id, natsPrefix: prefix })
+    const server = await startServer({ settings, routes: ROUTES, log, db, tls: null, node: id, natsPrefix: prefix, ...(clock === undefined ? {} : { clock }) })
     let stopped: Promise<void> | null = null
     const stop = (): Promise<void> => (stopped ??= server.stop())
     t.teardown(stop)
