@@ -29,6 +29,8 @@ export interface ChaosOptions {
   readonly node: Node
   readonly postgres: Postgres | null
   readonly nats: Nats | null
+  /** ms after which a node is declared over; Infinity: there is one. */
+  readonly over: number
   /** In words, for the report. */
   readonly server: string
   /** False: nothing is archived by setting. */
@@ -55,6 +57,8 @@ export interface Status {
   readonly incidents: number
 }
 
+/** A node that was declared over ends with this (routes/main.ts): whoever started it is to start it again. */
+const DECLARED_OVER = 75
 const SETTLING = 60_000
 const LOOK = 200
 /** The part of the clients that is online when there is something to disturb: half of them break their own connections. */
@@ -77,8 +81,9 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
   const world: World = { run: `chaos-${Date.now().toString(36)}`, get where() { return node.where }, cast, ledger, now }
   const fleet = makeFleet(world, source.fork('fleet'))
   node.onDeath((how) => {
-    ledger.incident('server ended by itself', -1, now(), how)
-    const span = ledger.fault('death', now(), true)
+    const isOver = options.over < Infinity && how === `code ${DECLARED_OVER}`
+    if (!isOver) ledger.incident('server ended by itself', -1, now(), how)
+    const span = ledger.fault(isOver ? 'declared over' : 'death', now(), true)
     void node.start().then(() => {
       span.to = now()
     })
@@ -98,7 +103,7 @@ export const chaos = async (options: ChaosOptions): Promise<Report> => {
 
     stage = 'storm'
     of = messages
-    const plan = schedule(options.counts, seconds * 1000, source.fork('faults'))
+    const plan = schedule(options.counts, seconds * 1000, source.fork('faults'), options.over)
     const weather = storm(plan, { node, postgres, nats, ledger, now, isLively: () => fleet.online >= clients * LIVELY })
     let over = false
     const ended = weather.over.then(() => {

@@ -9,9 +9,10 @@ import type { Random } from './random.js'
 
 export const FAULTS = {
   kill: 'the server is killed (SIGKILL) and started again',
-  freeze: 'the server is stopped (SIGSTOP) for 0.2 to 5 s',
+  freeze: 'the server is stopped (SIGSTOP) for 0.2 to 5 s; with several nodes some for longer than their grace, and some inside a group commit',
   database: 'Postgres is stopped, immediately or in order, and started again; embedded: a kill',
   nats: 'with several nodes: NATS is killed and started again',
+  partition: 'with several nodes: one is parted from NATS or from Postgres, some for longer than the grace',
   cut: 'clients close their connections without a word and stay away for seconds',
   half: 'clients do so in the middle of a stanza',
   abandon: 'clients leave a connection open and silent, and come back on another',
@@ -21,34 +22,42 @@ export const FAULTS = {
 
 export type FaultKind = keyof typeof FAULTS
 
+const PLANNED = ['kill', 'freeze', 'database', 'nats', 'partition'] as const
+
 export interface Planned {
-  readonly kind: 'kill' | 'freeze' | 'database' | 'nats'
+  readonly kind: (typeof PLANNED)[number]
   /** ms since the storm began. */
   readonly at: number
   /** ms that it is frozen or away. */
   readonly lasts: number
-  /** database: immediate or fast; freeze: killed at its end. */
+  /** database: immediate or fast; freeze: killed at its end; partition: connections are broken at its end. */
   readonly hard: boolean
+  /** freeze: once a group commit is under way; partition: from Postgres, not from NATS. */
+  readonly deep: boolean
+  /** Longer than its grace: others declare the node over. */
+  readonly past: boolean
   /** Does not wait until the clients are back from the one before. */
   readonly rash: boolean
 }
 
-export interface Counts {
-  readonly kill: number
-  readonly freeze: number
-  readonly database: number
-  readonly nats: number
-}
+export type Counts = Readonly<Record<Planned['kind'], number>>
 
-/** In order of time, spread over so many ms: one somewhere in each part of as many as there are. */
-export const schedule = (counts: Counts, length: number, random: Random): Planned[] =>
-  (['kill', 'freeze', 'database', 'nats'] as const).flatMap((kind) => Array.from({ length: counts[kind] }, (_, i): Planned => ({
-    kind,
-    at: (i + random.between(0.1, 0.9)) * length / counts[kind],
-    lasts: kind === 'freeze' ? random.between(200, random.chance(0.2) ? 5000 : 1500) : random.chance(0.5) ? 0 : random.between(0, 1500),
-    hard: kind === 'freeze' ? random.chance(0.1) : random.chance(0.6),
-    rash: random.chance(0.2),
-  }))).toSorted((a, b) => a.at - b.at)
+/**
+ * In order of time, spread over so many ms: one somewhere in each part of as many as there are.
+ * @param over ms after which a node that is not heard of is declared over; Infinity: nobody is there to do that
+ */
+export const schedule = (counts: Counts, length: number, random: Random, over = Infinity): Planned[] =>
+  PLANNED.flatMap((kind) => Array.from({ length: counts[kind] }, (_, i): Planned => {
+    const past = over < Infinity && (kind === 'freeze' || kind === 'partition') && random.chance(0.15)
+    return {
+      kind, past,
+      at: (i + random.between(0.1, 0.9)) * length / counts[kind],
+      lasts: past ? over * random.between(1.1, 1.5) : kind === 'freeze' || kind === 'partition' ? random.between(200, random.chance(0.2) ? 5000 : 1500) : random.chance(0.5) ? 0 : random.between(0, 1500),
+      hard: kind === 'freeze' ? random.chance(0.1) : random.chance(0.6),
+      deep: random.chance(0.5),
+      rash: random.chance(0.2),
+    }
+  })).toSorted((a, b) => a.at - b.at)
 
 export interface Target {
   readonly node: Node
@@ -72,12 +81,14 @@ export interface Storm {
 
 /** ms that the server is left in peace after each, so that no fault is wasted on one that only starts. */
 const PEACE = 300
+/** What only the statement of a group commit has in it. */
+const INSIDE = '<body'
 /** ms that it is waited for clients to come back. */
 const LIVELY = 20_000
 
 export const storm = (plan: readonly Planned[], { node, postgres, nats, ledger, now, isLively }: Target): Storm => {
   const began = now()
-  const done = { kill: 0, freeze: 0, database: 0, nats: 0 }
+  const done = { kill: 0, freeze: 0, database: 0, nats: 0, partition: 0 }
   let stopped = false
   const stop = new AbortController()
 
@@ -89,8 +100,8 @@ export const storm = (plan: readonly Planned[], { node, postgres, nats, ledger, 
     span.to = now()
   }
   const freeze = async (fault: Planned): Promise<void> => {
-    const span = ledger.fault('freeze', now(), false)
-    node.freeze()
+    const span = ledger.fault(fault.past ? 'freeze past the grace' : 'freeze', now(), fault.past)
+    await node.freeze(fault.deep ? INSIDE : null)
     await sleep(fault.lasts)
     if (fault.hard) await kill({ ...fault, lasts: 0 })
     else node.thaw()
@@ -111,7 +122,15 @@ export const storm = (plan: readonly Planned[], { node, postgres, nats, ledger, 
     await nats?.start()
     span.to = now()
   }
-  const carryOut = { kill, freeze, database, nats: bus }
+  const partition = async (fault: Planned): Promise<void> => {
+    // past the grace it is another life that comes back; until then it has lost nothing
+    const span = ledger.fault(`parted from ${fault.deep ? 'Postgres' : 'NATS'}${fault.past ? ' past the grace' : ''}`, now(), fault.past && fault.deep)
+    const join = node.part?.(fault.deep ? 'postgres' : 'nats')
+    await sleep(fault.lasts)
+    join?.(fault.hard)
+    span.to = now()
+  }
+  const carryOut = { kill, freeze, database, nats: bus, partition }
 
   const run = async (faults: readonly Planned[]): Promise<void> => {
     for (const fault of faults) {
@@ -122,10 +141,10 @@ export const storm = (plan: readonly Planned[], { node, postgres, nats, ledger, 
       done[fault.kind]++
     }
   }
-  const onDatabase = ({ kind }: Planned): boolean => (kind === 'database' && postgres !== null) || kind === 'nats'
+  const track = ({ kind }: Planned): number => (kind === 'partition' ? 2 : (kind === 'database' && postgres !== null) || kind === 'nats' ? 1 : 0)
   return {
     done,
-    over: Promise.all([run(plan.filter((f) => !onDatabase(f))), run(plan.filter(onDatabase))]).then(() => {}),
+    over: Promise.all([0, 1, 2].map((n) => run(plan.filter((fault) => track(fault) === n)))).then(() => {}),
     stop: () => {
       stopped = true
       stop.abort()

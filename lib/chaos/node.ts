@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Proxy } from './proxy.js'
 import type { Random } from './random.js'
 import type { Where } from './wire.js'
 
@@ -18,8 +19,11 @@ export interface Node {
   start(): Promise<void>
   /** SIGKILL; ends when the process is gone. */
   kill(): Promise<void>
-  freeze(): void
+  /** Resolves when it stands still. @param asked not before it has asked the database for something with these words in it, if it does so within a second */
+  freeze(asked?: string | null): Promise<void>
   thaw(): void
+  /** It, or one of several, hears and reaches this server no more, until what is returned is called. undefined: it cannot be parted. */
+  part?(from: keyof Needs): (broken: boolean) => void
   /** In order, at the very end. */
   stop(): Promise<void>
   /** Without waiting: this process ends. */
@@ -31,8 +35,18 @@ export interface Node {
 /** ms in which it must be up again, whatever is away. */
 const PATIENCE = 120_000
 const STOPPING = 20_000
+/** ms in which a node that clients talk to asks its database for something. */
+const ASKS = 1000
+
+/** What a node needs, and what stands between. */
+export interface Needs {
+  readonly nats: Proxy
+  readonly postgres: Proxy
+}
 
 export interface OwnNode {
+  /** null: nothing stands between. */
+  readonly needs?: Needs | null
   /** The program, and what it is started with. */
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
@@ -41,7 +55,7 @@ export interface OwnNode {
   readonly port: number
 }
 
-export const ownNode = ({ command, env, folder, log, port }: OwnNode): Node => {
+export const ownNode = ({ command, env, folder, log, port, needs = null }: OwnNode): Node => {
   const where = { host: '127.0.0.1', port }
   const out = openSync(log, 'a', 0o600)
   let child: ChildProcess | null = null
@@ -88,16 +102,38 @@ export const ownNode = ({ command, env, folder, log, port }: OwnNode): Node => {
       throw new Error(`the server did not come up in ${PATIENCE / 1000} s; see ${log}`)
     },
     kill: () => end('SIGKILL'),
-    freeze: () => void child?.kill('SIGSTOP'),
+    freeze: async (asked = null) => {
+      if (asked !== null && needs !== null) {
+        await new Promise<void>((resolve) => {
+          const late = setTimeout(resolve, ASKS)
+          needs.postgres.whenAsked(Buffer.from(asked), () => {
+            child?.kill('SIGSTOP')
+            clearTimeout(late)
+            resolve()
+          })
+        })
+      }
+      child?.kill('SIGSTOP')
+    },
     thaw: () => void child?.kill('SIGCONT'),
+    ...(needs === null ? {} : {
+      part: (from: keyof Needs) => {
+        needs[from].part()
+        return (broken: boolean) => needs[from].join(broken)
+      },
+    }),
     stop: async () => {
       const late = setTimeout(() => void child?.kill('SIGKILL'), STOPPING)
       await end('SIGTERM')
       clearTimeout(late)
+      needs?.nats.close()
+      needs?.postgres.close()
     },
     abandon: () => {
       expected = true
       latest?.kill('SIGKILL')
+      needs?.nats.close()
+      needs?.postgres.close()
     },
     onDeath: (heard) => {
       hear = heard
@@ -116,7 +152,7 @@ export const foreignNode = (where: Where, kill: string | null, start: string | n
   kill: async () => {
     if (kill !== null) await shell(kill)
   },
-  freeze: () => {},
+  freeze: () => Promise.resolve(),
   thaw: () => {},
   stop: () => Promise.resolve(),
   abandon: () => {},

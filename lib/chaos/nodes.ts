@@ -4,29 +4,36 @@ import type { Random } from './random.js'
 
 export const nodesAsOne = (nodes: readonly Node[], random: Random): Node => {
   const down = new Set<Node>(nodes)
-  /** Who is being disturbed; null: nobody. */
-  let victim: Node | null = null
-  const next = (): Node => (victim ??= random.pick(nodes))
+  /** Who stands still; null: nobody. */
+  let frozen: Node | null = null
+  const up = (): Node => {
+    const some = nodes.filter((node) => !down.has(node))
+    return random.pick(some.length > 0 ? some : nodes)
+  }
   return {
     get where() { return random.pick(nodes).where },
     get pid() { return undefined },
     canKill: nodes.every((node) => node.canKill), canFreeze: nodes.every((node) => node.canFreeze),
     start: async () => {
-      victim = null
       const all = [...down]
       down.clear()
       await Promise.all(all.map((node) => node.start()))
     },
     kill: async () => {
-      const node = next()
+      const node = frozen ?? up()
+      frozen = null
       down.add(node)
       await node.kill()
     },
-    freeze: () => next().freeze(),
-    thaw: () => {
-      victim?.thaw()
-      victim = null
+    freeze: async (asked) => {
+      frozen = up()
+      await frozen.freeze(asked)
     },
+    thaw: () => {
+      frozen?.thaw()
+      frozen = null
+    },
+    part: (from) => up().part?.(from) ?? (() => {}),
     stop: async () => {
       for (const node of nodes) await node.stop()
     },

@@ -18,6 +18,7 @@ import type { Node } from '../chaos/node.js'
 import { makeNats } from '../chaos/nats.js'
 import type { Nats } from '../chaos/nats.js'
 import { nodesAsOne } from '../chaos/nodes.js'
+import { makeProxy } from '../chaos/proxy.js'
 import { makePostgres } from '../chaos/postgres.js'
 import type { Postgres } from '../chaos/postgres.js'
 import { random } from '../chaos/random.js'
@@ -33,6 +34,7 @@ export interface ChaosFlags {
   readonly kills?: string
   readonly freezes?: string
   readonly restarts?: string
+  readonly partitions?: string
   readonly nodes?: string
   readonly faults?: string
   readonly seed?: string
@@ -92,10 +94,10 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
   const progress = progressOn(around)
   try {
     const source = random(wanted.seed)
-    const [databasePort = 0, natsPort = 0, ...ports] = await freePorts(2 + wanted.nodes, source.fork('ports'))
+    const [databasePort = 0, natsPort = 0, ...ports] = await freePorts(2 + 3 * wanted.nodes, source.fork('ports'))
     if (wanted.target === null && wanted.database === 'postgres') postgres = await makePostgres(scratch, databasePort, around.env)
     if (wanted.nodes > 1) nats = await makeNats(scratch, natsPort, around.env)
-    const prepared = wanted.target === null ? await prepareOwn(call, wanted.clients, scratch, ports, postgres?.url ?? '', nats?.url ?? '', source.fork('nodes'))
+    const prepared = wanted.target === null ? await prepareOwn(call, wanted, scratch, { databasePort, natsPort, ports }, source.fork('nodes'))
       : await prepareForeign(flags, wanted.target, settings.domain[0] as string, wanted.clients, scratch, around.env)
     node = prepared.node
     await node.start()
@@ -108,7 +110,9 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
         freeze: canFreeze && has('freeze') ? wanted.freezes : 0,
         database: canKill && wanted.target === null && has('database') ? wanted.restarts : 0,
         nats: nats !== null && has('nats') ? wanted.restarts : 0,
+        partition: nats !== null && has('partition') ? wanted.partitions : 0,
       },
+      over: nats === null ? Infinity : (LEASE + GRACE) * 1000,
       server: wanted.target === null ? `jidway on ${wanted.database === 'postgres' ? 'Postgres' : 'the embedded database'}${wanted.nodes > 1 ? `, ${wanted.nodes} nodes on NATS` : ''}` : `the server at ${wanted.target.host}:${wanted.target.port}`,
       progress: progress.tell, signal: stop.signal,
     })
@@ -139,6 +143,7 @@ interface Wanted {
   readonly kills: number
   readonly freezes: number
   readonly restarts: number
+  readonly partitions: number
   readonly nodes: number
   readonly faults: ReadonlySet<FaultKind>
   readonly seed: string
@@ -163,7 +168,7 @@ export const readFlags = (flags: ChaosFlags): Wanted => {
     nodes,
     clients: flags.clients === undefined ? CLIENTS : whole('clients', flags.clients, 4, 10_000),
     seconds, messages: messages ?? Math.ceil(seconds * RATE),
-    kills: count('kills', flags.kills, seconds / 6), freezes: count('freezes', flags.freezes, seconds / 10), restarts: count('restarts', flags.restarts, seconds / 20),
+    kills: count('kills', flags.kills, seconds / 6), freezes: count('freezes', flags.freezes, seconds / 10), restarts: count('restarts', flags.restarts, seconds / 20), partitions: count('partitions', flags.partitions, seconds / 20),
     faults: faultsOf(flags.faults), seed: flags.seed ?? randomBytes(4).toString('hex'), database,
     target: flags.target === undefined ? null : targetOf(flags.target),
   }
@@ -198,30 +203,51 @@ const targetOf = (text: string): { host: string; port: number } => {
   return { host: host.replace(/[[\]]/g, ''), port: Number(port) }
 }
 
+/** s, of nodes that are disturbed: the grace is above what a restart of the database takes. */
+const LEASE = 2
+const GRACE = 8
+
+interface Ports {
+  readonly databasePort: number
+  readonly natsPort: number
+  /** Three a node. */
+  readonly ports: readonly number[]
+}
+
 interface Prepared {
   readonly node: Node
   readonly credentials: readonly Credentials[]
 }
 
 /** This same program, on a data folder of its own. */
-const prepareOwn = async ({ settings, given, config, around }: ChaosCall, clients: number, scratch: string, ports: readonly number[], databaseUrl: string, natsUrl: string, random: Random): Promise<Prepared> => {
-  const credentials = invented(clients, settings.domain[0] as string)
+const prepareOwn = async ({ settings, given, config, around }: ChaosCall, wanted: Wanted, scratch: string, { databasePort, natsPort, ports }: Ports, random: Random): Promise<Prepared> => {
+  const several = wanted.nodes > 1
+  const databaseUrl = (port: number): string => (wanted.database === 'postgres' ? `postgres://postgres@127.0.0.1:${port}/postgres` : '')
+  const natsUrl = (port: number): string => (several ? `nats://127.0.0.1:${port}` : '')
+  const credentials = invented(wanted.clients, settings.domain[0] as string)
   const file = join(scratch, 'accounts.csv')
   writeFileSync(file, csv(credentials), { mode: 0o600 })
   const work = join(scratch, 'server')
   mkdirSync(work)
   const env = {
     ...around.env, ...given,
-    JIDWAY_DATA: join(scratch, 'data'), DATABASE_URL: databaseUrl, NATS_URL: natsUrl, JIDWAY_HOST: '127.0.0.1',
+    JIDWAY_DATA: join(scratch, 'data'), DATABASE_URL: databaseUrl(databasePort), NATS_URL: natsUrl(natsPort), JIDWAY_HOST: '127.0.0.1',
     JIDWAY_C2S_TLS_PORT: '', JIDWAY_HTTP_PORT: '', JIDWAY_HTTPS_PORT: '', JIDWAY_INSECURE_LOOPBACK: 'on', JIDWAY_LOG_FORMAT: 'json', JIDWAY_PBKDF2_ITERATIONS: '4096',
-    ...(natsUrl === '' ? {} : { JIDWAY_LEASE: '2', JIDWAY_GRACE: '8' }),
+    ...(several ? { JIDWAY_LEASE: String(LEASE), JIDWAY_GRACE: String(GRACE) } : {}),
   }
   const program = [process.execPath, ...process.execArgv, process.argv[1] as string]
   const more = config === null ? [] : ['--config', resolve(config)]
   await output([...program, 'user', 'import', file, ...more], env, work)
-  const nodes = ports.map((port, i): Node => ownNode({
-    command: [...program, 'start', ...more], folder: work, log: join(scratch, i === 0 ? 'server.log' : `server-${i + 1}.log`), port,
-    env: { ...env, JIDWAY_C2S_PORT: String(port), ...(i === 0 ? {} : { JIDWAY_DATA: join(scratch, `data-${i + 1}`) }) },
+  const nodes = await Promise.all(Array.from({ length: wanted.nodes }, async (_, i): Promise<Node> => {
+    const [port = 0, toDatabase = 0, toNats = 0] = ports.slice(3 * i)
+    const needs = several ? { postgres: await makeProxy(toDatabase, databasePort), nats: await makeProxy(toNats, natsPort) } : null
+    return ownNode({
+      command: [...program, 'start', ...more], folder: work, log: join(scratch, i === 0 ? 'server.log' : `server-${i + 1}.log`), port, needs,
+      env: {
+        ...env, JIDWAY_C2S_PORT: String(port), ...(i === 0 ? {} : { JIDWAY_DATA: join(scratch, `data-${i + 1}`) }),
+        ...(several ? { DATABASE_URL: databaseUrl(toDatabase), NATS_URL: natsUrl(toNats) } : {}),
+      },
+    })
   }))
   return { credentials, node: nodes.length === 1 ? nodes[0] as Node : nodesAsOne(nodes, random) }
 }

@@ -75,6 +75,7 @@ const build = (deps: Deps, around: Surroundings): Command => {
     .option('--kills <n>', 'SIGKILL and start again [one in 6 s]')
     .option('--freezes <n>', 'SIGSTOP for 0.2 to 5 s [one in 10 s]')
     .option('--restarts <n>', 'restarts of the database, and of NATS; embedded: kills [one in 20 s]')
+    .option('--partitions <n>', 'with --nodes: a node is parted from NATS or Postgres [one in 20 s]')
     .option('--nodes <n>', 'so many nodes on one Postgres and one NATS [1]')
     .option('--faults <list>', 'only these: kill, freeze, database, cut, half, abandon, forget, slow; or none')
     .option('--seed <text>', 'draw the same again')

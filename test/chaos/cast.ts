@@ -39,8 +39,8 @@ t.test('contacts are mutual, and nobody is his own', async (t) => {
 })
 
 t.test('faults are spread over the time, in order, as many as were asked for', async (t) => {
-  const plan = schedule({ kill: 50, freeze: 5, database: 3, nats: 2 }, 100_000, random('x'))
-  t.same(plan, schedule({ kill: 50, freeze: 5, database: 3, nats: 2 }, 100_000, random('x')))
+  const plan = schedule({ kill: 50, freeze: 5, database: 3, nats: 2, partition: 4 }, 100_000, random('x'))
+  t.same(plan, schedule({ kill: 50, freeze: 5, database: 3, nats: 2, partition: 4 }, 100_000, random('x')))
   t.same(['kill', 'freeze', 'database', 'nats'].map((kind) => plan.filter((p) => p.kind === kind).length), [50, 5, 3, 2])
   t.same(plan.map(({ at }) => at), plan.map(({ at }) => at).toSorted((a, b) => a - b))
   const kills = plan.filter(({ kind }) => kind === 'kill').map(({ at }) => at)

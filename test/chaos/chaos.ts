@@ -17,7 +17,7 @@ const server = await testServer(t, {}, { users })
 const run = async (t: Test, lie: Lie | null): Promise<Report> => {
   const port = lie === null ? server.c2s : await liar(t, server.c2s, lie)
   return chaos({
-    seed: 'test', clients: CLIENTS, seconds: 2, messages: 300, faults: new Set(['slow']), counts: { kill: 0, freeze: 0, database: 0, nats: 0 },
+    seed: 'test', clients: CLIENTS, seconds: 2, messages: 300, faults: new Set(['slow']), counts: { kill: 0, freeze: 0, database: 0, nats: 0, partition: 0 }, over: Infinity,
     credentials: users.map((user) => ({ jid: `${user}@localhost`, password: user })), node: foreignNode({ host: '127.0.0.1', port }, null, null), postgres: null, nats: null,
     server: 'a server in a test', archive: true, progress: () => {}, signal: new AbortController().signal, settling: 10_000,
   })

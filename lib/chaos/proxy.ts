@@ -1,0 +1,71 @@
+// What stands between a node and a server that it needs, so that the two can be parted: nothing passes, and neither is told.
+// And what passes can be looked at, to stop a node just when it has asked for something.
+import { connect, createServer } from 'node:net'
+import type { Server, Socket } from 'node:net'
+
+export interface Proxy {
+  /** Nothing passes any more, of connections that there are and of new ones. */
+  part(): void
+  /** What was held passes. @param broken connections that there were are broken instead, as by a router that has forgotten them */
+  join(broken: boolean): void
+  /** Call once, when the node has sent octets that hold this, and there is no answer yet. */
+  whenAsked(words: Buffer, then: () => void): void
+  close(): void
+}
+
+/** @param to the server's port */
+export const makeProxy = async (port: number, to: number): Promise<Proxy> => {
+  const pairs = new Set<readonly [Socket, Socket]>()
+  let parted = false
+  let watch: { readonly words: Buffer; readonly then: () => void } | null = null
+
+  const forward = (from: Socket, into: Socket, seen: (octets: Buffer) => void): void => {
+    from.on('data', (octets: Buffer) => {
+      if (!into.write(octets)) from.pause()
+      seen(octets)
+    })
+    into.on('drain', () => {
+      if (!parted) from.resume()
+    })
+    from.on('error', () => {})
+    from.on('end', () => into.end())
+    from.on('close', () => into.destroy())
+  }
+  const server: Server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
+    near.setNoDelay(true)
+    far.setNoDelay(true)
+    const pair = [near, far] as const
+    pairs.add(pair)
+    near.on('close', () => pairs.delete(pair))
+    forward(near, far, (octets) => {
+      if (watch === null || !octets.includes(watch.words)) return
+      const { then } = watch
+      watch = null
+      then()
+    })
+    forward(far, near, () => {})
+    if (parted) for (const socket of pair) socket.pause()
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return {
+    part: () => {
+      parted = true
+      for (const pair of pairs) for (const socket of pair) socket.pause()
+    },
+    join: (broken) => {
+      parted = false
+      for (const pair of pairs) for (const socket of pair) broken ? socket.destroy() : socket.resume()
+    },
+    whenAsked: (words, then) => {
+      watch = { words, then }
+    },
+    close: () => {
+      server.close()
+      for (const pair of pairs) for (const socket of pair) socket.destroy()
+    },
+  }
+}
