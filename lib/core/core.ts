@@ -3,6 +3,7 @@
 import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import { durabilityOf } from '../base/durability.js'
+import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { AwayError, StanzaError, StreamError } from '../base/errors.js'
 import type { Condition } from '../base/errors.js'
@@ -38,7 +39,7 @@ import { makeHandOver } from './hand-over.js'
 import type { HandOver } from './hand-over.js'
 import { makeMembers } from './members.js'
 import type { Members } from './members.js'
-import type { BlockStore, Bus, Clock, Db, DepartureStore, LogEntry, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
+import type { BlockStore, Bus, Clock, Db, DepartureStore, Location, LogEntry, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -145,9 +146,15 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }, () => acks.flush(), (item, refusal) => router.refusing(item, refusal), (item, outcome) => router.committed(item, outcome), report, counters.log,
     fence)
   const acks = makeAcknowledgements(stores.log, log.changed, report)
+  /** Sessions of the account on other nodes. */
+  const elsewhereOf = async (account: string): Promise<readonly Location[]> => {
+    const found = await cache.resolve(parseJid(account))
+    if (found === 'unknown') throw new AwayError('where the account has sessions is not known now')
+    return found.elsewhere
+  }
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
-    isAcknowledged: acks.has, during: acks.during, retell: (session) => presence.retell(session),
+    elsewhere: elsewhereOf, isAcknowledged: acks.has, during: acks.during, retell: (session) => presence.retell(session),
     acknowledged: (session, given) => acknowledged(session, given),
   })
   const acknowledged = (session: Session, given: readonly Given[]): void => {
@@ -161,7 +168,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     feed.room(session)
   }
   const resends = makeResends(stores.log, clock, settings.resumeWindow * 1000 + 3_600_000, log.reached)
-  const rows = makePresenceRows(stores.presence, bus, node, (account, generation) => raisedTo(members.get(account), generation), linger)
+  const rows = makePresenceRows(stores.presence, bus, node, (account, generation) => raisedTo(members.get(account), generation), resends.unclean, linger)
   const members = makeMembers(stores.members)
   const rosters = makeRosters(stores.rosters, sessions, members, () => elsewhere, settings.rosterMaxItems)
   const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change),
@@ -228,7 +235,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
     }
   }
-  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, moved: (session) => sessionMoved(session), heard })
+  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, moved: (session) => sessionMoved(session), confirm: (account) => confirm(account), heard })
   const router = makeRouter({
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
@@ -307,7 +314,13 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
-    takeover: stores.takeover ?? null, taken: handOver.taken, moved: (session) => sessionMoved(session),
+    takeover: stores.takeover ?? null,
+    taken: handOver.taken,
+    raised: (account, generation) => {
+      raisedTo(members.get(account), generation)
+      cache.invalidate(account, generation) // what is here now was elsewhere
+      bus.invalidate(account, generation)
+    }, moved: (session) => sessionMoved(session),
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session
@@ -333,8 +346,12 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       }, report)
     },
   })
-  const recheck = makeBatcher<string, void>(async (accounts) => {
+  const confirm = makeBatcher<string, void>(async (accounts) => {
     await fence?.check([], [...new Set(accounts)])
+    return []
+  }, 500, 100_000)
+  const recheck = makeBatcher<string, void>(async (accounts) => {
+    await Promise.all(accounts.map(confirm))
     // D12: a sibling elsewhere may have ended, and left what waits
     for (const account of new Set(accounts)) feed.inherit(account)
     return []

@@ -24,8 +24,8 @@ export interface Handed {
 }
 
 export interface HandOver {
-  /** Where the account has sessions elsewhere, as of this commit. */
-  at(account: string, generation: number): readonly Location[] | Promise<readonly Location[]>
+  /** Where the account has sessions elsewhere, as of this commit; which of those here are still this node's is known then, too. null: neither is known, and its sessions find it in the log. */
+  at(account: string, generation: number): readonly Location[] | Promise<readonly Location[] | null>
   /** A message that was committed, to its receiver's sessions here and elsewhere. Returns how many here got the message itself, those elsewhere counted as one. */
   received(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): number
   /** The sender's entry. */
@@ -45,6 +45,8 @@ export interface HandOverParts {
   readonly jid: (text: string) => Jid | null
   /** A session of this node is another's now. */
   moved(session: Session): void
+  /** Look which sessions of the account here are this node's. */
+  confirm(account: string): Promise<void>
   /** For the sessions of this account here. */
   heard(account: string, word: Word): void
 }
@@ -79,12 +81,14 @@ export const receivers = (sessions: Sessions, to: Jid, elsewhere: readonly Locat
   return { here: there.some((l) => (l.priority as number) > top) ? [] : best, there }
 }
 
-export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, heard }: HandOverParts): HandOver => {
-  const at = (account: string, generation: number): readonly Location[] | Promise<readonly Location[]> => {
+export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, confirm, heard }: HandOverParts): HandOver => {
+  const at: HandOver['at'] = (account, generation) => {
     if (!bus.connected) return NOWHERE
+    // step 1: sessions here count, too, only at the generation that the commit returned, for they may have been taken over
+    const known = (members.get(account)?.generation ?? generation) < generation ? confirm(account) : null
     const route = cache.at(account, generation)
-    // unknown: their owners find it in the log
-    return route instanceof Promise ? route.then((r) => (r === 'unknown' ? NOWHERE : r.elsewhere)) : route.elsewhere
+    if (known === null && !(route instanceof Promise)) return route.elsewhere
+    return Promise.all([known, route]).then(([, r]) => (r === 'unknown' ? null : r.elsewhere), () => null)
   }
 
   /** One hint a node: its sessions stand at one log. @param originals of those that are to get the message itself */
@@ -137,8 +141,10 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
       feed.sent(message, entry)
       return 'accepted'
     }
-    const originals = all.filter((s) => ids.includes(s.id))
-    feed.received(message, entry, originals, form === 'whole')
+    // whether it has the very resource, the owner knows best
+    const exact = to.resource === '' ? undefined : sessions.find(to)
+    const originals = exact === undefined ? all.filter((s) => ids.includes(s.id)) : [exact]
+    feed.received(message, entry, originals, form === 'whole' && exact === undefined)
     return ids.length > 0 && originals.length === 0 ? nobody : 'accepted'
   }
 

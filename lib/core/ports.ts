@@ -83,6 +83,8 @@ export interface Owners {
 }
 
 export interface Saved {
+  /** Accounts of fresh rows of which another session has ended uncleanly, or may have: of the resource another node had one until now. */
+  readonly unclean: ReadonlySet<string>
   readonly raised: ReadonlyMap<string, Raised>
   /** By id. */
   readonly lost: ReadonlySet<string>
@@ -214,8 +216,9 @@ export interface StreamRow extends StreamState {
 /** A session of an earlier life of this node. */
 export interface LeftSession {
   readonly row: SessionRow
-  /** Number of the last entry of its account's log. */
+  /** Of its account: number of the last entry of its log, and generation. */
   readonly last: number
+  readonly generation: number
   /** null: it cannot be resumed. */
   readonly stream: StreamRow | null
 }

@@ -6,7 +6,7 @@ import { frameOf } from '../wire/framer.js'
 import { undefer } from './deferred.js'
 import { inForm, isCopied, withDelay, withStanzaId } from './entry.js'
 import type { Form, Given } from './given.js'
-import type { LogEntry, LogStore } from './ports.js'
+import type { Location, LogEntry, LogStore } from './ports.js'
 import { ARCHIVED, SENT } from './ports.js'
 import type { Deferral, Session, Sessions } from './sessions.js'
 
@@ -14,6 +14,8 @@ export interface ReadingParts {
   readonly store: LogStore
   readonly sessions: Sessions
   readonly jid: (text: string) => Jid | null
+  /** Its sessions on other nodes. Rejects where the store does not answer. */
+  readonly elsewhere: (account: string) => Promise<readonly Location[]>
   readonly isAcknowledged: (account: string, seq: number) => boolean
   /** What was acknowledged when this was asked stays known until it is answered. */
   readonly during: <T>(reading: Promise<T>) => Promise<T>
@@ -88,8 +90,8 @@ export const makeReading = (parts: ReadingParts): Reading => {
     return false
   }
 
-  /** What a session is to get of an entry that it reads; null: nothing. @param waits only what waits for the account */
-  const formOf = (session: Session, entry: LogEntry, frame: Stanza, waits: boolean): Form | null => {
+  /** What a session is to get of an entry that it reads; null: nothing. @param waits only what waits for the account @param elsewhere sessions on other nodes */
+  const formOf = (session: Session, entry: LogEntry, frame: Stanza, waits: boolean, elsewhere: readonly Location[]): Form | null => {
     const to = jid(frame.to === '' ? session.account : frame.to)
     const from = jid(frame.from)
     if (to === null || from === null) return null
@@ -100,9 +102,11 @@ export const makeReading = (parts: ReadingParts): Reading => {
     // no entry goes twice to one session, not as a copy and as itself
     if (waits && session.copied?.has(entry.seq) === true) return null
     if (exact === session) return 'original'
+    const others = elsewhere.filter((l) => l.sessionId !== session.id && l.resource !== session.jid.resource)
+    const isNamed = exact !== undefined || (to.resource !== '' && others.some((l) => l.resource === to.resource))
     // after a crash a position may be older than what others were given; that stays theirs
-    const theirs = exact === undefined && restored.has(session) && isUnderWay(session, entry.seq)
-    if (exact === undefined && !theirs && (session.wanted ?? -1) >= 0) {
+    const theirs = !isNamed && restored.has(session) && isUnderWay(session, entry.seq)
+    if (!isNamed && !theirs && (session.wanted ?? -1) >= 0 && (waits || others.every((l) => (l.priority ?? -1) <= (session.wanted as number)))) {
       // nobody else has it, or is about to: not even who was more available when it came
       if (waits || (entry.waiting && !parts.isAcknowledged(session.account, entry.seq) && !isUnderWay(session, entry.seq))) return 'original'
       // it would be one of the most available, if it had caught up
@@ -110,13 +114,13 @@ export const makeReading = (parts: ReadingParts): Reading => {
       if (best.every((other) => other === session || other.away || (other.priority as number) <= (session.wanted as number))) return 'original'
     }
     // a copy is of what another session gets
-    if (exact === undefined && !theirs && !sessions.of(session.account).best.some((other) => other !== session)) return null
+    if (!isNamed && !theirs && !sessions.of(session.account).best.some((other) => other !== session) && !others.some((l) => (l.priority ?? -1) >= 0)) return null
     return !waits && from.full !== session.jid.full && isCopied(session, frame, from, 'received') ? 'received' : null
   }
 
-  const handWaiting = (session: Session, entry: LogEntry): boolean => {
+  const handWaiting = (session: Session, entry: LogEntry, elsewhere: readonly Location[]): boolean => {
     const frame = frameOf(entry.xml) as Stanza
-    const form = formOf(session, entry, frame, true)
+    const form = formOf(session, entry, frame, true, elsewhere)
     return form === null || write(session, entry, frame, form, true)
   }
 
@@ -169,7 +173,7 @@ export const makeReading = (parts: ReadingParts): Reading => {
       }
       if (!await hasRoom(session, state)) return null
       session.missed = false
-      const entries = await parts.during(store.read(session.account, session.position, page))
+      const [entries, elsewhere] = await parts.during(Promise.all([store.read(session.account, session.position, page), parts.elsewhere(session.account)]))
       if (!isHere(session)) return stop(session, state)
       // what waits is older than this page
       if (state.pull) continue
@@ -177,7 +181,7 @@ export const makeReading = (parts: ReadingParts): Reading => {
         if (entry.seq <= session.position) continue
         undefer(session, entry.seq - 1)
         const frame = frameOf(entry.xml) as Stanza
-        const form = formOf(session, entry, frame, false)
+        const form = formOf(session, entry, frame, false, elsewhere)
         // D11: it is for the account, and so for this session, in a moment; nothing passes it
         if (form === null && entry.waiting && isSoonThere(session)) {
           later(session)
@@ -210,11 +214,11 @@ export const makeReading = (parts: ReadingParts): Reading => {
     let after = 0
     for (;;) {
       if (!await hasRoom(session, state)) return false
-      const entries = await parts.during(store.pull(session.account, after, session.position, page))
+      const [entries, elsewhere] = await parts.during(Promise.all([store.pull(session.account, after, session.position, page), parts.elsewhere(session.account)]))
       if (!isHere(session)) return stop(session, state)
       for (const entry of entries) {
         after = entry.seq
-        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !handWaiting(session, entry)) return stop(session, state)
+        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !handWaiting(session, entry, elsewhere)) return stop(session, state)
         // what of this page is left others may have by the time that there is room: it is read anew
         if (isFull(session)) break
       }

@@ -79,6 +79,8 @@ export interface ResumptionParts {
   moved(session: Session): void
   /** A session was taken from this life of another node. */
   taken(from: Owner, account: string, sessionId: string): void
+  /** The account's sessions are of this generation, by what this node did. */
+  raised(account: string, generation: number): void
   /** It is connected again: give it what waits. */
   catchUp(session: Session): void
   /** What a crash has swallowed, and the client will not ask for again (promise 3). */
@@ -286,14 +288,15 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const fetched = async (account: string, id: string, goesOn: () => boolean): Promise<ManagedStream | undefined> => {
     const { takeover } = parts
     if (takeover === null) return undefined
-    let taken: Awaited<ReturnType<TakeoverStore['take']>> = null
+    let taken = null as Awaited<ReturnType<TakeoverStore['take']>>
     await insistently(async () => {
       taken = await takeover.take(account, id)
     }, goesOn)
     if (taken === null) return undefined
-    const { from, left } = taken as NonNullable<typeof taken>
+    const { from, left } = taken
     parts.taken(from, account, id)
     const session = await revive(left)
+    parts.raised(account, left.generation)
     return session === null ? undefined : streams.get(session)
   }
 
@@ -301,6 +304,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const over: Session[] = []
     await Promise.all(found.map(async (left) => {
       const session = await revive(left)
+      parts.raised(left.row.account, left.generation)
       if (session !== null && left.stream === null) over.push(session)
     }))
     // once all are there: they hear of each other's ends (promise 5)

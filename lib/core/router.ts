@@ -345,17 +345,17 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { received, sent } = outcome
     const elsewhere = received === null ? NOWHERE : handOver.at(to.bare, received.generation)
     const siblings = sent === null ? NOWHERE : handOver.at(from.bare, sent.generation)
-    if (elsewhere instanceof Promise || siblings instanceof Promise) void Promise.all([elsewhere, siblings]).then(([e, s]) => handed(item, committed, outcome, e, s))
+    if (elsewhere instanceof Promise || siblings instanceof Promise) void Promise.all([elsewhere, siblings]).then(([e, s]) => handed(item, committed, outcome, e, s)) // neither rejects
     else handed(item, committed, outcome, elsewhere, siblings)
   }
 
   /** @param elsewhere sessions of the receiver on other nodes @param siblings of the sender */
-  const handed = (item: Logging, message: Committed, { received, sent }: Exclude<Logged, null>, elsewhere: readonly Location[], siblings: readonly Location[]): void => {
+  const handed = (item: Logging, message: Committed, { received, sent }: Exclude<Logged, null>, elsewhere: readonly Location[] | null, siblings: readonly Location[] | null): void => {
     const { routed } = item
     let ending: Ending = 'stored'
     try {
-      if (received !== null && handOver.received(message, received, elsewhere) > 0) ending = 'delivered'
-      if (sent !== null) handOver.sent(message, sent, siblings)
+      if (received !== null && elsewhere !== null && handOver.received(message, received, elsewhere) > 0) ending = 'delivered'
+      if (sent !== null && siblings !== null) handOver.sent(message, sent, siblings)
     } catch (error) {
       counters.bugs++
       parts.bug(error, routed.stanza) // it waits

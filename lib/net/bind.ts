@@ -36,7 +36,6 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
   }
   const over: Promise<void>[] = []
   const session = makeSession(claim(host, member, jid, over), randomBytes(16).toString('hex'), lang, outlet, member)
-  session.suspect = host.resends.suspects(account.bare)
   host.sessions.add(session)
   // D16: what contacts hear of the one that it replaces comes before anything of its own
   await Promise.all(over)
@@ -48,6 +47,7 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
   if (last !== null) {
+    session.suspect = host.resends.suspects(account.bare)
     tell(session)
     if (session.open) host.feed.bound(session, last)
     return session

@@ -24,6 +24,7 @@ export interface LeftRow {
   priority: number | null
   presence: string | null
   last: number
+  generation: number
   lasts: number | null
   h: number
   outbound: number
@@ -36,7 +37,7 @@ export interface LeftRow {
 }
 
 export const LEFT = `
-  select p.account, p.session_id as "sessionId", p.resource, coalesce(r.incarnation, p.incarnation) as incarnation, p.priority, p.presence, a.seq as last,
+  select p.account, p.session_id as "sessionId", p.resource, coalesce(r.incarnation, p.incarnation) as incarnation, p.priority, p.presence, a.seq as last, a.generation,
     r.lasts, r.h, r.outbound, r.position, r.unacked, r.requests, r.details, r.folded, r.detached
   from presence p join account a on a.account = p.account left join resumption r on r.account = p.account and r.session_id = p.session_id and r.ended is null`
 
@@ -50,7 +51,7 @@ export const streamOf = (row: LeftRow): StreamRow | null => {
 }
 
 export const leftOf = (rows: readonly LeftRow[], streams: ReadonlyMap<string, StreamRow>, node: Owner): readonly LeftSession[] => rows.map((row) => ({
-  last: row.last,
+  last: row.last, generation: row.generation,
   row: {
     account: row.account, resource: row.resource, sessionId: row.sessionId, incarnation: row.incarnation, node: node.id, epoch: node.epoch,
     priority: row.priority, presence: row.presence === null ? null : toOctets(row.presence),

@@ -50,7 +50,7 @@ export const takeoverStore = (db: Db, node: Owner): TakeoverStore => {
   const own = async (tx: Db, from: Owner, rows: readonly LeftRow[]): Promise<readonly LeftSession[]> => {
     const tail = await tailOf(tx, from)
     const streams = new Map<string, StreamRow>()
-    const taken = rows.map((row) => ({ ...row, incarnation: row.incarnation + 1 }))
+    const taken = rows.map((row) => ({ ...row, incarnation: row.incarnation + 1, generation: row.generation + 1 }))
     for (const row of rows) {
       let stream = streamOf(row)
       if (stream === null) continue

@@ -408,7 +408,7 @@ t.test('the delay tells when the message came, and stands inside also of an empt
 t.test('presence rows: the last state counts, and a removal never undoes a newer session', async (t) => {
   const store = memoryStore([JULIET])
   const bus = scriptedBus()
-  const rows = makePresenceRows(store.presence, bus, { id: 'here', epoch: 1 }, () => {})
+  const rows = makePresenceRows(store.presence, bus, { id: 'here', epoch: 1 }, () => {}, () => {})
   const [old, fresh] = [recordingSession(`${JULIET}/r`), recordingSession(`${JULIET}/r`)]
   await rows.bind(old)
   rows.remove(old)
@@ -420,7 +420,7 @@ t.test('presence rows: the last state counts, and a removal never undoes a newer
 
 t.test('presence rows: a removal that fails is tried again', async (t) => {
   const store = memoryStore([JULIET])
-  const rows = makePresenceRows(store.presence, scriptedBus(), { id: 'here', epoch: 1 }, () => {})
+  const rows = makePresenceRows(store.presence, scriptedBus(), { id: 'here', epoch: 1 }, () => {}, () => {})
   const session = recordingSession(`${JULIET}/r`)
   await rows.bind(session)
   store.broken = true

@@ -81,7 +81,7 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
         if (fresh || there === undefined || (there.sessionId === row.sessionId && there.incarnation === row.incarnation)) store.rows.set(key, row)
         else lost.add(row.sessionId)
       }
-      return { raised: new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])), lost }
+      return { raised: new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])), lost, unclean: new Set<string>() }
     },
     close: async (rows) => new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])),
     update: async (rows) => {

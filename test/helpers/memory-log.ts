@@ -34,7 +34,7 @@ export const memoryLog = (accounts: { has(account: string): boolean }, generatio
     if ((flags & (ARCHIVED | QUEUED | 8)) === 0) return null
     const entry = { seq: of(account).length + 1, mark, at, peer, flags: flags & 7, xml, waiting: false }
     of(account).push(entry)
-    return { seq: entry.seq, mark, flags: entry.flags, generation: 0 }
+    return { seq: entry.seq, mark, flags: entry.flags, generation: generation(account) }
   }
   const store: MemoryLog = {
     entries_, acknowledged, n: 0, unfenced: false, blobs: new Map(), batches: [], before: () => {},
@@ -165,7 +165,7 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
       log.n = 0
       for (const [k, row] of rows) rows.set(k, { ...row, folded: 0 })
       return [...sessions.values()].map((row): LeftSession => ({
-        last: log.entries_.get(row.account)?.length ?? 0, row: { ...row, node: node.id, epoch: node.epoch }, stream: rows.get(key(row)) ?? null,
+        last: log.entries_.get(row.account)?.length ?? 0, generation: 1, row: { ...row, node: node.id, epoch: node.epoch }, stream: rows.get(key(row)) ?? null,
       }))
     },
   }

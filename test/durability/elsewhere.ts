@@ -1,0 +1,80 @@
+// An account with sessions on several nodes: each of them gets what it would get beside the others on one (durability.md D6,
+// routing.md, step 1), whatever the nodes believe of one another.
+import t from 'tap'
+import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
+import type { Location } from '../../lib/core/ports.js'
+import { scriptedBus } from '../helpers/core.js'
+import { befriend, bodies, chat, firstLife, turn } from '../helpers/life.js'
+import type { Life, LifeClient } from '../helpers/life.js'
+
+const [ROMEO, JULIET] = ['romeo@localhost', 'juliet@localhost']
+const there = (resource: string, priority: number): Location => ({ resource, priority, sessionId: `s-${resource}`, node: 'there', epoch: 1 })
+const setUp = async (): Promise<{ life: Life; bus: ReturnType<typeof scriptedBus>; romeo: LifeClient; juliet: LifeClient }> => {
+  const bus = scriptedBus()
+  const life = firstLife([ROMEO, JULIET], { bus, settings: { durability: { '*': 'durable' } } })
+  befriend(life.store, ROMEO, JULIET)
+  const romeo = await life.login(`${ROMEO}/orchard`)
+  const juliet = await life.login(`${JULIET}/balcony`)
+  for (const client of [romeo, juliet]) await client.send('<presence/>')
+  await life.quiet()
+  return { life, bus, romeo, juliet }
+}
+const hints = (bus: ReturnType<typeof scriptedBus>): unknown[] => bus.sent.filter(({ xml }) => xml.startsWith('<hint ')).map(({ xml }) => (JSON.parse(xml.slice(6, xml.indexOf(']>') + 1)) as unknown[]).slice(4))
+
+t.test('routing.md, step 1: a session that another node has taken is nobody\'s receiver here, although nobody has told', async (t) => {
+  const { life, bus, romeo, juliet } = await setUp()
+  life.store.rows.set(`${JULIET}/balcony`, { ...life.store.rows.get(`${JULIET}/balcony`)!, node: 'there', epoch: 1, incarnation: 2 })
+  life.store.elsewhere.set(JULIET, [{ ...there('balcony', 0), sessionId: juliet.session.id }])
+  life.store.raise(JULIET)
+  const before = juliet.got.length
+  await romeo.send(chat(`${JULIET}/balcony`, 'to the resource'))
+  await romeo.send(chat(JULIET, 'to the account'))
+  await turn(50)
+  await life.quiet()
+  t.same(bodies(juliet.got.slice(before)), [])
+  t.same(juliet.closed, ['conflict'])
+  t.same(hints(bus), [['whole', [juliet.session.id]], ['whole', [juliet.session.id]]])
+})
+
+const entry = (seq: number, to: string): string => `<hint ${JSON.stringify([seq, 7, ARCHIVED | QUEUED, 1, 'whole', []])}><message from='${ROMEO}/orchard' to='${to}' type='chat'><body>${seq}</body></message>`
+
+t.test('D6: who has the resource knows best: a hint that takes it for gone does not make a copy of its message', async (t) => {
+  const { life, juliet } = await setUp()
+  const { position } = juliet.session
+  t.same(life.core.handOver.take([
+    { account: JULIET, sessionId: '', xml: entry(position + 1, `${JULIET}/balcony`) }, { account: JULIET, sessionId: '', xml: entry(position + 2, JULIET) },
+  ]), ['accepted', 'accepted'])
+  await life.quiet()
+  t.same(bodies(juliet.got), [String(position + 1)], 'the second is for another session')
+})
+
+t.test('D6: what is read from the log is told apart by who is elsewhere, too', async (t) => {
+  const { life, juliet } = await setUp()
+  juliet.session.carbons = true
+  juliet.session.member.copies++
+  life.store.elsewhere.set(JULIET, [there('phone', 5), there('old', -1)])
+  life.core.cache.stale(JULIET)
+  const entries = life.store.log.entries_.get(JULIET) ?? []
+  life.store.log.entries_.set(JULIET, entries)
+  const add = (to: string, text: string): void => {
+    const xml = `<message from='${ROMEO}/orchard' to='${to}' type='chat'><body>${text}</body></message>`
+    entries.push({ seq: entries.length + 1, mark: 7, at: life.clock.time, peer: ROMEO, flags: QUEUED | ARCHIVED, xml, waiting: true })
+  }
+  add(JULIET, 'for the most available')
+  add(`${JULIET}/phone`, 'for the phone')
+  add(`${JULIET}/gone`, 'for nobody, so for the most available')
+  add(`${JULIET}/balcony`, 'for the balcony')
+  await life.core.feed.follow(juliet.session)
+  await life.quiet()
+  const got = juliet.got.filter((g) => g.startsWith('<message'))
+  t.same(got.map((g) => [/<received /.test(g) ? 'copy' : 'itself', /<body>([^<]*)/.exec(g)?.[1]]), [
+    ['copy', 'for the most available'], ['copy', 'for the phone'], ['copy', 'for nobody, so for the most available'], ['itself', 'for the balcony'],
+  ])
+  // who was the most available goes
+  life.store.elsewhere.set(JULIET, [there('old', -1)])
+  life.core.cache.stale(JULIET)
+  add(JULIET, 'for her now')
+  await life.core.feed.follow(juliet.session)
+  await life.quiet()
+  t.notMatch(juliet.got.filter((g) => g.startsWith('<message')).at(-1), /<received /)
+})
