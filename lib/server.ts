@@ -95,7 +95,7 @@ export interface Server {
 
 const SYSTEM_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 /** Without other nodes there is nobody to ask or to tell. */
-const ALONE: Bus = { connected: false, send: () => Promise.resolve('refused'), invalidate: () => {} }
+const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), invalidate: () => {} }
 const databaseOf = ({ databaseUrl }: Settings): string => {
   if (databaseUrl === null) throw new UsageError('NATS_URL connects nodes that share one Postgres: set DATABASE_URL, too')
   return databaseUrl
@@ -137,7 +137,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
         if (isReady) core.invalidated(account, generation)
       },
       gap: () => {
-        if (isReady) core.cache.invalidateAll()
+        if (isReady) core.missed()
       },
     },
     adopted: (left) => core.resumption.adopt(left),

@@ -189,6 +189,9 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
   return {
     connected: true,
     counters,
+    get up() {
+      return link.up
+    },
     get largest() {
       return largest()
     },

@@ -142,6 +142,9 @@ export const openCluster = async (options: ClusterOptions): Promise<Cluster> => 
     node, lease, takeover,
     bus: {
       connected: true, counters: bus.counters,
+      get up() {
+        return bus.up && lease.mayAct()
+      },
       get largest() {
         return bus.largest
       },

@@ -1,5 +1,6 @@
 // The router with all that it works with, put together: over stores, a clock and a bus that its caller brings. The server
 // gives it Postgres and the real clock (lib/server.ts); tests and simulations give it others.
+import { LRUCache } from 'lru-cache'
 import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import { durabilityOf } from '../base/durability.js'
@@ -31,6 +32,8 @@ import type { Feed } from './feed.js'
 import { makeElsewhere } from './elsewhere.js'
 import type { Wants, Word } from './elsewhere.js'
 import { makeFence, raisedTo } from './fence.js'
+import { makeInsisting } from './insisting.js'
+import { makeOutstanding } from './outstanding.js'
 import { makeMessageLog } from './message-log.js'
 import type { MessageLog } from './message-log.js'
 import { makeResumption } from './resumption.js'
@@ -47,6 +50,7 @@ import { makeResends } from './resends.js'
 import type { Resends } from './resends.js'
 import type { Holding } from './hold.js'
 import { reblocked } from './reblocked.js'
+import { makeResync } from './resync.js'
 import { makeRosters } from './rosters.js'
 import { makeRouteCache } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
@@ -54,7 +58,7 @@ import type { Route, Services } from './route.js'
 import { makeRouter } from './router.js'
 import type { Logging, Router } from './router.js'
 import { makeSessions } from './sessions.js'
-import type { Session, Sessions } from './sessions.js'
+import type { Asked, Session, Sessions } from './sessions.js'
 import { makeTracing } from './tracing.js'
 import type { Ring } from './tracing.js'
 import { makeSubscribing } from './subscribing.js'
@@ -109,6 +113,8 @@ export interface Core {
   readonly trace: Ring
   /** Another node has changed the account's sessions, and raised its generation to this. */
   invalidated(account: string, generation: number): void
+  /** Something of what other nodes tell was missed. */
+  missed(): void
   /** Sessions of the account may be another node's by now. */
   doubt(account: string): void
   /** Tell its sender that this entry of the account was not delivered. */
@@ -173,7 +179,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const rosters = makeRosters(stores.rosters, sessions, members, () => elsewhere, settings.rosterMaxItems)
   const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change),
     (account, jids) => elsewhere?.word(account, ['blocks', jids]))
-  const elsewhere = bus.connected ? makeElsewhere({ cache, bus, store: stores.presence, blocklists, node }) : null
+  const elsewhere = bus.connected ? makeElsewhere({ cache, bus, store: stores.presence, blocklists, node, insisting: makeInsisting(clock) }) : null
   const presence = makePresence({
     sessions, rows, feed, clock, bug, departures: stores.departures, blocklists, elsewhere, mostDirected: settings.maxDirectedPresence, piece: settings.writeBufferBytes >> 3,
   })
@@ -235,11 +241,20 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
     }
   }
-  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, moved: (session) => sessionMoved(session), confirm: (account) => confirm(account), heard })
+  const outstanding = makeOutstanding(bus, (request) => failed(request))
+  /** Sessions that are another node's, for as long as their clients may be coming there: what they did not get here. */
+  const gone = new LRUCache<string, Session>({ max: 10_000, ttl: 60_000 })
+  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, moved: (session) => sessionMoved(session), confirm: (account) => confirm(account), heard, answered: outstanding.answered,
+    left: (sessionId, count) => {
+      const session = gone.get(sessionId)
+      gone.delete(sessionId)
+      if (session !== undefined) undelivered(session, count)
+    },
+  })
   const router = makeRouter({
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
-    delivery: makeDelivery(cache, bus, counters), handOver,
+    delivery: makeDelivery(cache, bus, counters, outstanding), handOver, outstanding,
   })
   /** Ends that are being written. */
   const ending = new Map<string, Promise<void>>()
@@ -273,14 +288,15 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }
 
   /** It lives on, on another node (durability.md D9): nobody hears of it here but the connection that it had. */
-  const sessionMoved = (session: Session, gone = false): void => {
+  const sessionMoved = (session: Session, nowhere = false): void => {
     if (session.moved) return
     session.moved = true
     if (!session.open) return
+    gone.set(session.id, session)
     session.open = false
     sessions.remove(session)
     feed.left(session)
-    if (gone) void resumption.ended(session, false)
+    if (nowhere) void resumption.ended(session, false)
     else resumption.moved(session)
     session.outlet.close(new StreamError('conflict', 'the session goes on elsewhere'))
     if (session.carbons) session.member.copies--
@@ -289,17 +305,22 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   /** Durability.md D15, XEP-0198 §5: who asked it something is told that there will be no answer; what it did not get and is not of the log goes back. */
   const unanswered = (session: Session): void => {
-    const back = (frame: Frame, condition: Condition): void => {
-      const error = errorOf(frame, frame.from, new StanzaError(condition))
-      void router.fromServer(frameOf(error) as Stanza)
-    }
-    for (const { from, to, id } of session.asked?.values() ?? []) {
-      back(frameOf(`<iq type='get'${attribute('id', id)}${attribute('from', from)}${attribute('to', to)}/>`), 'recipient-unavailable')
-    }
-    const lost = [...session.stream?.lost ?? []]
+    for (const request of session.asked?.values() ?? []) failed(request)
+    undelivered(session)
+  }
+  const back = (frame: Frame, condition: Condition): void => {
+    const error = errorOf(frame, frame.from, new StanzaError(condition))
+    void router.fromServer(frameOf(error) as Stanza)
+  }
+  const failed = ({ from, to, id }: Asked): void => back(frameOf(`<iq type='get'${attribute('id', id)}${attribute('from', from)}${attribute('to', to)}/>`), 'recipient-unavailable')
+  /** @param count what its client has got, by what it said elsewhere */
+  const undelivered = (session: Session, count?: number): void => {
+    const lost = [...session.stream?.lost(count) ?? []]
     session.deferred?.release(Infinity, (octets) => lost.push(octets) > 0)
     for (const octets of lost) {
       const frame = frameOf(octets)
+      const asked = count !== undefined && frame.kind === 'iq' ? session.asked?.get(`${frame.from} ${frame.id}`) : undefined
+      if (asked !== undefined) failed(asked)
       // carbons are its account's own
       if (frame.kind === 'message' && frame.from !== '' && frame.from !== session.account && (frame.type === 'chat' || frame.type === 'normal' || frame.type === '') && octets.includes('<body')) back(frame, 'recipient-unavailable')
     }
@@ -315,7 +336,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
     takeover: stores.takeover ?? null,
-    taken: handOver.taken,
+    taken: handOver.taken, resumed: handOver.resumed,
     raised: (account, generation) => {
       raisedTo(members.get(account), generation)
       cache.invalidate(account, generation) // what is here now was elsewhere
@@ -338,14 +359,19 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
         const error = refusal === '' ? new StanzaError('recipient-unavailable', '', { type: 'wait' }) : new StanzaError(refusal as Condition)
         session.outlet.write(errorOf(frame, session.jid.full, error), false)
       }
-      presence.retell(session)
-      if (!session.interested) return
-      rosters.read(session.account, String(rosterVersion)).then((roster) => {
-        if (roster === null || !session.open) return
-        rosters.push(session, roster.changes)
-      }, report)
+      refresh(session, rosterVersion)
     },
   })
+  /** Of its contacts, and of what has changed in its roster since that version. */
+  const refresh = (session: Session, version: number): void => {
+    presence.retell(session)
+    if (!session.interested) return
+    rosters.read(session.account, String(version)).then((roster) => {
+      if (roster === null || !session.open) return
+      rosters.push(session, roster.changes)
+    }, report)
+  }
+  const resync = makeResync({ sessions, members, store: stores.members, blocklists, report, tell: (session) => refresh(session, session.rosterVersion) })
   const confirm = makeBatcher<string, void>(async (accounts) => {
     await fence?.check([], [...new Set(accounts)])
     return []
@@ -364,11 +390,16 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       const [session] = sessions.of(account).all
       if (session !== undefined && session.member.generation < generation) doubt(account)
     },
+    missed: () => {
+      cache.invalidateAll()
+      resync()
+    },
     doubt,
     log, feed, handOver, acks, resumption, resends, trace, sessionOver, bounce,
     ending: (full) => ending.get(full),
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {
+      outstanding.tick(clock.monotonic())
       feed.tick()
       resumption.tick()
       comparing.tick(clock.monotonic())

@@ -7,7 +7,8 @@ import { bestElsewhere } from './route-cache.js'
 import type { Resolution, RouteCache } from './route-cache.js'
 import type { Counters } from './counters.js'
 import { post } from './deferred.js'
-import type { Here, Session } from './sessions.js'
+import type { Outstanding } from './outstanding.js'
+import type { Asked, Here, Session } from './sessions.js'
 
 /** To each of these sessions. Returns how many took it. */
 export const toSessions = (sessions: readonly Session[], octets: string, declared: boolean): number => {
@@ -61,38 +62,43 @@ export interface Delivery {
   /**
    * To the chosen sessions on other nodes. A refusal means that the cache was stale: the entry is dropped, the account is
    * looked up once more, and those not yet served are tried once more.
-   * @param retry false for an IQ, which must not be done twice (routing.md, step 5)
+   * What was not answered is not tried again, for it may have been done.
+   * @param request where it is one: remembered until it is answered; null: it is none
    * @returns how many took it; 'unknown' when none did and the store does not answer
    */
-  across(to: Jid, found: Here, choice: Choice, octets: string, declared: boolean, retry: boolean): Promise<number | 'unknown'>
+  across(to: Jid, found: Here, choice: Choice, octets: string, declared: boolean, request: Asked | null): Promise<number | 'unknown'>
 }
 
-export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters): Delivery => {
-  const hand = async (to: Jid, locations: readonly Location[], octets: string, served: Set<string>): Promise<boolean> => {
+export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, outstanding: Outstanding): Delivery => {
+  const hand = async (to: Jid, locations: readonly Location[], octets: string, served: Set<string>, request: Asked | null): Promise<boolean> => {
+    // its answer may come before what is said here
+    if (request !== null) for (const location of locations) outstanding.sent(request, location)
+
     const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, octets)))
     let refused = false
     answers.forEach((answer, i) => {
       if (answer === 'accepted') served.add((locations[i] as Location).sessionId)
+      else if (request !== null && answer !== 'unknown') outstanding.answered(request.to, request.from, request.id)
+      if (answer === 'accepted') return
       // too much for the bus, or no answer: nothing is wrong with the route
-      else if (answer !== 'busy' && answer !== 'too large' && answer !== 'unknown') refused = true
+      if (answer !== 'busy' && answer !== 'too large' && answer !== 'unknown') refused = true
     })
     return refused
   }
 
   return {
-    across: async (to, found, choice, octets, declared, retry) => {
+    across: async (to, found, choice, octets, declared, request) => {
       const served = new Set<string>()
       const locations = choice.elsewhere(found)
-      if (locations.length === 0 || !await hand(to, locations, octets, served)) return served.size
+      if (locations.length === 0 || !await hand(to, locations, octets, served, request)) return served.size
       cache.stale(to.bare)
-      if (!retry) return served.size
       counters.route.retries++
       const again: Resolution = await cache.resolve(to)
       if (again === 'unknown') return served.size > 0 ? served.size : again
       // a session may have moved here meanwhile; what was here before was served by the caller
       const before = new Set(choice.here(found))
       const here = toSessions(choice.here(again).filter((s) => !before.has(s)), octets, declared)
-      await hand(to, choice.elsewhere(again).filter((l) => !served.has(l.sessionId)), octets, served)
+      await hand(to, choice.elsewhere(again).filter((l) => !served.has(l.sessionId)), octets, served, request)
       return served.size + here
     },
   }

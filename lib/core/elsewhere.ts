@@ -4,9 +4,10 @@ import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
 import type { Blocklists } from './blocklists.js'
 import { AVAILABLE, exactly } from './delivery.js'
-import type { Bus, PresenceStore, RosterRow, Said } from './ports.js'
-import type { Resolution, RouteCache } from './route-cache.js'
-import type { Broadcast, Session } from './sessions.js'
+import type { Insisting } from './insisting.js'
+import type { Bus, Location, PresenceStore, RosterRow, Said } from './ports.js'
+import type { RouteCache } from './route-cache.js'
+import type { Broadcast, Here, Session } from './sessions.js'
 
 /** What other nodes that have sessions of an account must hear, for those sessions. */
 export type Word =
@@ -40,39 +41,51 @@ export interface ElsewhereParts {
   readonly store: PresenceStore
   readonly blocklists: Blocklists
   readonly node: { readonly id: string; readonly epoch: number }
+  readonly insisting: Insisting
 }
 
 /** No stanza begins like this. */
 export const WORD = '<word '
 
-export const makeElsewhere = ({ cache, bus, store, blocklists, node }: ElsewhereParts): Elsewhere => ({
-  tell: (to, { head, tail }) => {
-    const go = (found: Resolution): void => {
-      if (found === 'unknown') return // what they miss they read when they look at their contacts anew
-      const choice = to.resource === '' ? AVAILABLE : exactly(to)
-      for (const location of choice.elsewhere(found)) void bus.send(location, to.bare, head + attribute('to', to.bare) + tail)
-    }
-    const found = cache.resolve(to)
-    if (found instanceof Promise) void found.then(go)
-    else if (found !== 'unknown' && found.elsewhere.length > 0) go(found)
-  },
-  word: (account, word) => {
-    const go = (found: Resolution): void => {
-      if (found === 'unknown') return
-      const told = new Set<string>()
-      for (const location of found.elsewhere) {
-        const key = `${location.node} ${location.epoch}`
-        if (!told.has(key)) void bus.send(location, account, WORD + JSON.stringify(word))
-        told.add(key)
+/** Of words that say how something is only the last counts. */
+const replaces = (account: string, word: Word, n: number): string =>
+  (word[0] === 'roster' ? `roster ${account} ${word[1]}` : word[0] === 'blocks' ? `blocks ${account}` : `word ${n}`)
+
+export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }: ElsewhereParts): Elsewhere => {
+  /** To those that the account has by now. False: not all have it. */
+  const all = async (to: Jid, choose: (found: Here) => readonly Location[], octets: string): Promise<boolean> => {
+    const found = await cache.resolve(to)
+    // without the bus it is not even known who has come meanwhile
+    if (found === 'unknown' || !bus.up) return false
+    const answers = await Promise.all(choose(found).map((location) => bus.send(location, to.bare, octets)))
+    // of a node that is over, who takes its sessions tells them all anew
+    const wrong = answers.filter((answer) => answer === 'gone' || typeof answer === 'object')
+    if (wrong.length > 0) cache.stale(to.bare)
+    return answers.every((answer) => answer === 'accepted' || answer === 'gone' || answer === 'too large')
+  }
+  let words = 0
+  return {
+    tell: (to, { head, tail }) => {
+      // most have nobody elsewhere
+      const found = cache.resolve(to)
+      const isNobody = !(found instanceof Promise) && found !== 'unknown' && found.elsewhere.length === 0 && bus.up
+      if (isNobody && insisting.isIdle) return
+      const key = `presence ${/ from=(?:'[^']*'|"[^"]*")/.exec(head)?.[0] ?? ''} ${to.full}`
+      if (isNobody) {
+        insisting.forget(key)
+        return
       }
-    }
-    const found = cache.resolve(parseJid(account))
-    if (found instanceof Promise) void found.then(go)
-    else go(found)
-  },
-  said: async (accounts, { account, jid, member }) => {
-    const all = await store.said(accounts, node)
-    const lists = await Promise.all(all.map(async (said) => (said.account === account ? null : blocklists.of(said.account))))
-    return all.filter((said, i) => member.blocks?.blocksAccount(said.account) !== true && lists[i]?.blocks(jid) !== true)
-  },
-})
+      const { elsewhere } = to.resource === '' ? AVAILABLE : exactly(to)
+      insisting.insist(key, () => all(to, elsewhere, head + attribute('to', to.bare) + tail))
+    },
+    word: (account, word) => {
+      const octets = WORD + JSON.stringify(word)
+      insisting.insist(replaces(account, word, ++words), () => all(parseJid(account), ({ elsewhere }) => [...new Map(elsewhere.map((l) => [`${l.node} ${l.epoch}`, l])).values()], octets))
+    },
+    said: async (accounts, { account, jid, member }) => {
+      const all = await store.said(accounts, node)
+      const lists = await Promise.all(all.map(async (said) => (said.account === account ? null : blocklists.of(said.account))))
+      return all.filter((said, i) => member.blocks?.blocksAccount(said.account) !== true && lists[i]?.blocks(jid) !== true)
+    },
+  }
+}

@@ -63,7 +63,7 @@ export interface Managed extends Receipts, Journaled {
   /** Version of the roster that its client is known to have. */
   readonly rosterVersion: number
   /** Stanzas not of the log that were not acknowledged or not sent, as octets. */
-  readonly lost: readonly string[]
+  lost(count?: number): readonly string[]
   /** A stanza of the client's that is no message of the log, and all before it, is done. */
   done(number: number): void
   /** The message with this number is committed. */

@@ -11,6 +11,7 @@ import { mayAsk } from './delivery.js'
 import type { Committed, Feed } from './feed.js'
 import type { Members } from './members.js'
 import type { Answer, Bus, Location, LoggedEntry } from './ports.js'
+import { THERE } from './outstanding.js'
 import { isBlocked } from './presence.js'
 import { bestElsewhere } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
@@ -30,6 +31,8 @@ export interface HandOver {
   received(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): number
   /** The sender's entry. */
   sent(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): void
+  /** Its client has come back with so many stanzas, and nobody else will give it the rest. */
+  resumed(from: { readonly id: string; readonly epoch: number }, account: string, sessionId: string, count: number): void
   /** That a session was taken from a node. */
   taken(from: { readonly id: string; readonly epoch: number }, account: string, sessionId: string): void
   /** What other nodes hand over. */
@@ -47,6 +50,10 @@ export interface HandOverParts {
   moved(session: Session): void
   /** Look which sessions of the account here are this node's. */
   confirm(account: string): Promise<void>
+  /** Its client has so many of the stanzas that it was sent here. */
+  left(sessionId: string, count: number): void
+  /** An answer has come for a session here. */
+  answered(from: string, to: string, id: string): void
   /** For the sessions of this account here. */
   heard(account: string, word: Word): void
 }
@@ -55,6 +62,7 @@ const NOWHERE: readonly Location[] = []
 /** Words among nodes; no stanza begins like these. */
 const MOVED = '<moved/>'
 const PULL = '<pull/>'
+const HAS = '<has '
 const HINT = '<hint '
 
 /** `whole`: somebody gets the message itself, so that others may have copies; `originals`: of those sessions, the ones of that node. */
@@ -81,7 +89,7 @@ export const receivers = (sessions: Sessions, to: Jid, elsewhere: readonly Locat
   return { here: there.some((l) => (l.priority as number) > top) ? [] : best, there }
 }
 
-export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, confirm, heard }: HandOverParts): HandOver => {
+export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, left, answered, confirm, heard }: HandOverParts): HandOver => {
   const at: HandOver['at'] = (account, generation) => {
     if (!bus.connected) return NOWHERE
     // step 1: sessions here count, too, only at the generation that the commit returned, for they may have been taken over
@@ -154,7 +162,10 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
     const frame = frameOf(xml) as Stanza
     const from = jid(frame.from)
     if (from === null) return 'refused'
-    if (frame.kind === 'iq' && (frame.type === 'get' || frame.type === 'set') && !mayAsk(session, from, frame)) return 'busy'
+    if (frame.kind === 'iq') {
+      if (frame.type === 'result' || frame.type === 'error') answered(frame.from, frame.to, frame.id)
+      else if (!mayAsk(session, from, frame)) return 'busy'
+    }
     // XEP-0191 §3.3: whom it blocks is known here, and not to who sent it
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
     return post(session, xml, frame.declared) ? 'accepted' : { generation: null }
@@ -171,6 +182,7 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
       if (elsewhere.length > 0) hint(message.from.bare, elsewhere, NOWHERE, () => writeHint(entry, 'sent', [], message.xml))
       feed.sent(message, entry)
     },
+    resumed: ({ id, epoch }, account, sessionId, count) => void bus.send({ resource: '', sessionId, node: id, epoch, priority: null }, account, `${HAS}${count}/>`),
     taken: ({ id, epoch }, account, sessionId) => void bus.send({ resource: '', sessionId, node: id, epoch, priority: null }, account, MOVED),
     take: (items) => items.map((item): Answer => {
       const { account, sessionId, xml } = item
@@ -183,6 +195,11 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
         feed.inherit(account)
         return 'accepted'
       }
+      if (xml.startsWith(HAS)) {
+        left(sessionId, parseInt(xml.slice(HAS.length), 10))
+        return 'accepted'
+      }
+      if (xml === THERE) return 'accepted'
       if (xml !== MOVED) return stanza(item)
       const session = sessions.of(account).all.find((s) => s.id === sessionId)
       if (session !== undefined) moved(session)

@@ -383,9 +383,10 @@ export class ManagedStream implements Managed {
     return this.unacked.length
   }
 
-  /** Stanzas not of the log that were not acknowledged, as octets, and those that were not sent. */
-  get lost(): readonly string[] {
-    return [...this.unacked, ...this.queue].flatMap((out) => (out.given === null && out.octets !== '' ? [out.octets] : []))
+  /** Stanzas not of the log that were not acknowledged, as octets, and those that were not sent. @param count what its client has, where that is known better */
+  lost(count = this.acked): readonly string[] {
+    const has = Math.max(0, (count - this.acked % WRAP) | 0)
+    return [...this.unacked.slice(has), ...this.queue].flatMap((out) => (out.given === null && out.octets !== '' ? [out.octets] : []))
   }
 
   // Resuming

@@ -34,6 +34,8 @@ export interface Members {
   get(account: string): Member | undefined
   /** Something of the account has changed in the store. Applied to the member if there is one, now or when it is loaded. */
   change(account: string, apply: (member: Member) => void): void
+  /** Read members anew, for their changes on other nodes may have been missed; returns what was read. Who is blocked is not applied: more follows from it. */
+  reload(accounts: readonly string[], store: MemberStore): Promise<ReadonlyMap<string, MemberRows>>
 }
 
 /** `Member.generation`: not known. */
@@ -45,16 +47,15 @@ const NO_REQUESTS: ReadonlyMap<string, string> = new Map()
 
 export const NO_MEMBER: MemberRows = { to: NOBODY, from: NOBODY, requests: NO_REQUESTS, blocked: NOBODY, photo: '' }
 
-export const makeMember = (account: string, { to, from, requests, blocked, photo }: MemberRows = NO_MEMBER): Member => ({
-  account,
+const memberOf = ({ to, from, requests, photo }: MemberRows): Pick<Member, 'to' | 'from' | 'requests' | 'photo'> => ({
   to: to.length === 0 ? NOBODY : to,
   from: from.length === 0 ? NO_SET : new Set(from),
   requests: requests.size === 0 ? NO_REQUESTS : requests,
-  blocks: makeBlocklist(blocked),
-  copies: 0,
-  seq: 0,
-  generation: NO_GENERATION,
   photo,
+})
+
+export const makeMember = (account: string, rows: MemberRows = NO_MEMBER): Member => ({
+  account, ...memberOf(rows), blocks: makeBlocklist(rows.blocked), copies: 0, seq: 0, generation: NO_GENERATION,
 })
 
 interface Held {
@@ -65,6 +66,8 @@ interface Held {
 export const makeMembers = (store: MemberStore): Members => {
   const held = new Map<string, Held>()
   /** Loads under way; `stale` when something changed since they began, so that what they read may be old. */
+  /** While they are read anew: who has changed since. */
+  let changed: Set<string> | null = null
   const loading = new Map<string, { promise: Promise<void>; stale: boolean }>()
   const read = makeBatcher<string, MemberRows | undefined>(async (accounts) => {
     const found = await store.load([...new Set(accounts)])
@@ -109,6 +112,18 @@ export const makeMembers = (store: MemberStore): Members => {
       if (found !== undefined) apply(found.member)
       const flight = loading.get(account)
       if (flight !== undefined) flight.stale = true
+      changed?.add(account)
+    },
+    reload: async (accounts, from) => {
+      const since = changed = new Set<string>()
+      const rows = await from.load(accounts)
+      for (const [account, row] of rows) {
+        // what was read may be older than what has changed meanwhile
+        const found = since.has(account) ? undefined : held.get(account)
+        if (found !== undefined) Object.assign(found.member, memberOf(row))
+      }
+      if (changed === since) changed = null
+      return rows
     },
   }
 }

@@ -395,6 +395,8 @@ export type HandOver = Answer | 'gone' | 'too large' | 'unknown'
 export interface Bus {
   /** True where other nodes may exist; false lets the router skip every question about them. */
   readonly connected: boolean
+  /** False: nothing gets through now, nor is anything heard. */
+  readonly up: boolean
   /** Never rejects, and resolves in bounded time. */
   send(to: Location, account: string, xml: string): Promise<HandOver>
   /** Tell the other nodes that an account's sessions changed (routing.md, step 6). */

@@ -79,6 +79,8 @@ export interface ResumptionParts {
   moved(session: Session): void
   /** A session was taken from this life of another node. */
   taken(from: Owner, account: string, sessionId: string): void
+  /** Its client has come back, with so many stanzas. */
+  resumed(from: Owner, account: string, sessionId: string, count: number): void
   /** The account's sessions are of this generation, by what this node did. */
   raised(account: string, generation: number): void
   /** It is connected again: give it what waits. */
@@ -114,6 +116,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const folded = new Map<ManagedStream, string>()
   const inTurn = makeInTurn()
   const soon = new Set<ManagedStream>()
+  /** Until its client has come. */
+  const takenFrom = new WeakMap<Session, Owner>()
   let asking: NodeJS.Timeout | null = null
 
   const host: StreamHost = {
@@ -297,6 +301,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     parts.taken(from, account, id)
     const session = await revive(left)
     parts.raised(account, left.generation)
+    if (session !== null) takenFrom.set(session, from)
     return session === null ? undefined : streams.get(session)
   }
 
@@ -355,6 +360,9 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         session.away = false
         sessions.changed(session.account)
         stream.attach(wire, count)
+        const from = takenFrom.get(session)
+        if (from !== undefined) parts.resumed(from, account, id, count)
+        takenFrom.delete(session)
         if (left !== null) {
           const bySeq = new Map(entries.map((e) => [e.seq, e]))
           for (const ref of left.unacked.toSorted((a, b) => a.number - b.number)) {

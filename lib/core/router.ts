@@ -19,6 +19,7 @@ import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
 import type { Committed, Feed } from './feed.js'
 import type { HandOver } from './hand-over.js'
+import type { Outstanding } from './outstanding.js'
 import type { Resends } from './resends.js'
 import { isLoggable, mayBeArchived } from './loggable.js'
 import type { Appended, MessageLog, Outcome, Refusal } from './message-log.js'
@@ -30,7 +31,7 @@ import type { Request, Routed, Services } from './route.js'
 import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
 import type { Action, IqType, PresenceType, Target } from './rules.js'
 import { settle, settled } from './sessions.js'
-import type { Here, Session, Sessions } from './sessions.js'
+import type { Asked, Here, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
 import type { Tracing } from './tracing.js'
 
@@ -43,6 +44,7 @@ export interface RouterParts {
   readonly delivery: Delivery
   readonly feed: Feed
   readonly handOver: HandOver
+  readonly outstanding: Outstanding
   readonly resends: Resends
   /** Made with what the router says to a message's outcome: `committed`. */
   readonly log: MessageLog<Logging>
@@ -217,7 +219,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     const here = choice.here(found)
     const taken = toSessions(here, octets, stanza.declared)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
-    return delivery.across(to, found, choice, octets, stanza.declared, stanza.kind !== 'iq').then((n) =>
+    return delivery.across(to, found, choice, octets, stanza.declared, requestOf(routed)).then((n) =>
       n !== 'unknown' ? delivered(routed, here, taken + n)
         : taken > 0 ? delivered(routed, here, taken)
           : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
@@ -252,7 +254,10 @@ export const makeRouter = (parts: RouterParts): Router => {
   const one = (routed: Routed, found: Here): Verdict | Promise<Verdict> => {
     const { stanza, from, to } = routed
     if (stanza.kind === 'iq') {
-      if (stanza.type === 'result' || stanza.type === 'error') routed.session?.asked?.delete(`${to.full} ${stanza.id}`)
+      if (stanza.type === 'result' || stanza.type === 'error') {
+        routed.session?.asked?.delete(`${to.full} ${stanza.id}`)
+        parts.outstanding.answered(from.full, to.full, stanza.id)
+      }
       else {
         const session = sessions.find(to)
         if (session !== undefined && session !== routed.session && !mayAsk(session, from, stanza)) return new StanzaError('resource-constraint', 'the receiver has too many requests to answer')
@@ -459,6 +464,10 @@ const inWords = (verdict: Verdict): string =>
 /** ms between tries while the database is away. */
 const AGAIN = 500
 const NOWHERE: readonly Location[] = []
+
+/** null: it is none of a client's. */
+const requestOf = ({ stanza, from, to, session }: Routed): Asked | null =>
+  (stanza.kind === 'iq' && session !== null && (stanza.type === 'get' || stanza.type === 'set') ? { from: from.full, to: to.full, id: stanza.id } : null)
 
 const isRule = (action: Action): action is Rule => action.includes('§')
 

@@ -208,12 +208,12 @@ export interface CoreOptions {
 
 export const frame = (xml: string): Stanza => frameOf(Buffer.from(xml).latin1Slice()) as Stanza
 
-const ALONE: Bus = { connected: false, send: () => Promise.resolve('refused'), invalidate: () => {} }
+const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), invalidate: () => {} }
 
 /** A bus on which the test decides what the other nodes answer. */
 export const scriptedBus = (): Bus & { sent: { to: Location; xml: string }[]; answer: (to: Location) => HandOver; told: string[] } => {
   const bus = {
-    connected: true, sent: [] as { to: Location; xml: string }[], told: [] as string[],
+    connected: true, up: true, sent: [] as { to: Location; xml: string }[], told: [] as string[],
     answer: (_to: Location): HandOver => 'accepted',
     send: (to: Location, _account: string, xml: string): Promise<HandOver> => {
       bus.sent.push({ to, xml })

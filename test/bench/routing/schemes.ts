@@ -3,6 +3,7 @@
 import { makeBatcher } from '../../../lib/core/batcher.js'
 import { makeCounters } from '../../../lib/core/counters.js'
 import { makeDelivery, MOST_AVAILABLE } from '../../../lib/core/delivery.js'
+import { makeOutstanding } from '../../../lib/core/outstanding.js'
 import type { Location, Route } from '../../../lib/core/ports.js'
 import { makeRouteCache } from '../../../lib/core/route-cache.js'
 import type { Resolution, RouteCache } from '../../../lib/core/route-cache.js'
@@ -61,14 +62,14 @@ export const ours = (world: World, options: SchemeOptions, logged: boolean): Sch
       entries: options.entries, ttl: options.ttl, negativeEntries: 10_000, negativeTtl: 3000, node: node.id, epoch: 1, clustered: true,
     })
     node.invalidated = (account, generation) => cache.invalidate(account, generation)
-    return { node, counters, cache, delivery: makeDelivery(cache, world.bus, counters) }
+    return { node, counters, cache, delivery: makeDelivery(cache, world.bus, counters, makeOutstanding(world.bus, () => {})) }
   })
 
   const go = async ({ delivery }: Ours, receiver: number, found: Here): Promise<void> => {
     const jid = world.jid(receiver)
     const { arrived } = world.count
     for (const session of found.best) session.outlet.write('', false)
-    const taken = await delivery.across(jid, found, MOST_AVAILABLE, '', false, true)
+    const taken = await delivery.across(jid, found, MOST_AVAILABLE, '', false, null)
     if (taken === 'unknown' || world.count.arrived === arrived) tally.kept++
   }
   const resolved = (own: Ours, receiver: number, found: Resolution): Promise<void> => (found === 'unknown' ? Promise.resolve() : go(own, receiver, found))

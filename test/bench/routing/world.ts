@@ -102,7 +102,7 @@ export const makeWorld = async (db: Database, accounts: number, nodeCount: numbe
   return {
     clock, nodes, store, count,
     bus: {
-      connected: true,
+      connected: true, up: true,
       send: async (location, account): Promise<HandOver> => (take(location, account) ? 'accepted' : { generation: null }),
       invalidate: () => {},
     },
