@@ -9,7 +9,7 @@ export interface Proxy {
   /** What was held passes. @param broken connections that there were are broken instead, as by a router that has forgotten them */
   join(broken: boolean): void
   /** Call once, when the node has sent octets that hold this, and there is no answer yet. */
-  whenAsked(words: Buffer, then: () => void): void
+  whenAsked(words: Buffer, act: () => void): void
   close(): void
 }
 
@@ -17,7 +17,7 @@ export interface Proxy {
 export const makeProxy = async (port: number, to: number): Promise<Proxy> => {
   const pairs = new Set<readonly [Socket, Socket]>()
   let parted = false
-  let watch: { readonly words: Buffer; readonly then: () => void } | null = null
+  let watch: { readonly words: Buffer; readonly act: () => void } | null = null
 
   const forward = (from: Socket, into: Socket, seen: (octets: Buffer) => void): void => {
     from.on('data', (octets: Buffer) => {
@@ -40,9 +40,9 @@ export const makeProxy = async (port: number, to: number): Promise<Proxy> => {
     near.on('close', () => pairs.delete(pair))
     forward(near, far, (octets) => {
       if (watch === null || !octets.includes(watch.words)) return
-      const { then } = watch
+      const { act } = watch
       watch = null
-      then()
+      act()
     })
     forward(far, near, () => {})
     if (parted) for (const socket of pair) socket.pause()
@@ -58,10 +58,13 @@ export const makeProxy = async (port: number, to: number): Promise<Proxy> => {
     },
     join: (broken) => {
       parted = false
-      for (const pair of pairs) for (const socket of pair) broken ? socket.destroy() : socket.resume()
+      for (const pair of pairs) for (const socket of pair) {
+        if (broken) socket.destroy()
+        else socket.resume()
+      }
     },
-    whenAsked: (words, then) => {
-      watch = { words, then }
+    whenAsked: (words, act) => {
+      watch = { words, act }
     },
     close: () => {
       server.close()

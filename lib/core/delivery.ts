@@ -63,18 +63,27 @@ export interface Delivery {
    * To the chosen sessions on other nodes. A refusal means that the cache was stale: the entry is dropped, the account is
    * looked up once more, and those not yet served are tried once more.
    * What was not answered is not tried again, for it may have been done.
-   * @param request where it is one: remembered until it is answered; null: it is none
    * @returns how many took it; 'unknown' when none did and the store does not answer
    */
-  across(to: Jid, found: Here, choice: Choice, octets: string, declared: boolean, request: Asked | null): Promise<number | 'unknown'>
+  across(to: Jid, found: Here, choice: Choice, what: Across): Promise<number | 'unknown'>
+}
+
+/** What goes to other nodes. */
+export interface Across {
+  readonly octets: string
+  readonly declared: boolean
+  /** A request is remembered until it is answered; null: it is none. */
+  readonly request: Asked | null
+  /** The entry of the receiver's log that it must not overtake (durability.md D11), in words among nodes; '': none. */
+  readonly behind: string
 }
 
 export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, outstanding: Outstanding): Delivery => {
-  const hand = async (to: Jid, locations: readonly Location[], octets: string, served: Set<string>, request: Asked | null): Promise<boolean> => {
+  const hand = async (to: Jid, locations: readonly Location[], { octets, request, behind }: Across, served: Set<string>): Promise<boolean> => {
     // its answer may come before what is said here
     if (request !== null) for (const location of locations) outstanding.sent(request, location)
 
-    const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, octets)))
+    const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, behind + octets)))
     let refused = false
     answers.forEach((answer, i) => {
       if (answer === 'accepted') served.add((locations[i] as Location).sessionId)
@@ -87,18 +96,18 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
   }
 
   return {
-    across: async (to, found, choice, octets, declared, request) => {
+    across: async (to, found, choice, what) => {
       const served = new Set<string>()
       const locations = choice.elsewhere(found)
-      if (locations.length === 0 || !await hand(to, locations, octets, served, request)) return served.size
+      if (locations.length === 0 || !await hand(to, locations, what, served)) return served.size
       cache.stale(to.bare)
       counters.route.retries++
       const again: Resolution = await cache.resolve(to)
       if (again === 'unknown') return served.size > 0 ? served.size : again
       // a session may have moved here meanwhile; what was here before was served by the caller
       const before = new Set(choice.here(found))
-      const here = toSessions(choice.here(again).filter((s) => !before.has(s)), octets, declared)
-      await hand(to, choice.elsewhere(again).filter((l) => !served.has(l.sessionId)), octets, served, request)
+      const here = toSessions(choice.here(again).filter((s) => !before.has(s)), what.octets, what.declared)
+      await hand(to, choice.elsewhere(again).filter((l) => !served.has(l.sessionId)), what, served)
       return served.size + here
     },
   }

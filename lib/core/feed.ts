@@ -40,6 +40,8 @@ export interface Feed {
   received(message: Committed, entry: LoggedEntry, originals: readonly Session[], elsewhere: boolean): number
   /** The sender's: copies to its other sessions. */
   sent(message: Committed, entry: LoggedEntry): void
+  /** Something is for this session that came behind this entry of its account's log; null: behind all that there are now. */
+  lacks(session: Session, seq: number): void
   /** An entry that its account's sessions have got already, or need not get. */
   passed(account: string, entry: LoggedEntry): void
   /** Something that is not of the log is for this very session: where mail waits for its account, behind that (D11). */
@@ -202,6 +204,12 @@ export const makeFeed = (parts: FeedParts): Feed => {
     received,
     sent,
     expects,
+    lacks: (session, seq) => {
+      if (seq > session.member.seq && seq < Infinity) session.member.seq = seq
+      if (session.behind || seq <= session.position) return
+      session.behind = session.missed = true
+      void reading.start(session, false, null)
+    },
     passed: (account, entry) => {
       const { all } = sessions.of(account)
       if (all.length === 0) return

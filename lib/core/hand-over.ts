@@ -4,6 +4,7 @@
 import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
+import { readBehind } from './behind.js'
 import { post } from './deferred.js'
 import { WORD } from './elsewhere.js'
 import type { Word } from './elsewhere.js'
@@ -156,7 +157,8 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
     return ids.length > 0 && originals.length === 0 ? nobody : 'accepted'
   }
 
-  const stanza = ({ account, sessionId, xml }: Handed): Answer => {
+  const stanza = ({ account, sessionId, xml: text }: Handed): Answer => {
+    const { after, xml } = readBehind(text)
     const session = sessions.of(account).all.find((s) => s.id === sessionId)
     if (session === undefined) return { generation: members.get(account)?.generation ?? null }
     const frame = frameOf(xml) as Stanza
@@ -168,6 +170,7 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
     }
     // XEP-0191 §3.3: whom it blocks is known here, and not to who sent it
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
+    if (after !== null) feed.lacks(session, after)
     return post(session, xml, frame.declared) ? 'accepted' : { generation: null }
   }
 

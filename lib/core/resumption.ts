@@ -3,6 +3,7 @@
 import { AwayError } from '../base/errors.js'
 import { parseJid } from '../base/jid.js'
 import type { Acknowledgements } from './acknowledgements.js'
+import { hasPutElsewhere } from './behind.js'
 import { deferredOf, makeDeferred } from './deferred.js'
 import type { Feed } from './feed.js'
 import { makeBatcher } from './batcher.js'
@@ -257,6 +258,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     session.presence = row.presence === null ? null : cutOf(row.presence)
     sessions.add(session)
     if (state === null) return session
+    if (parts.takeover !== null) hasPutElsewhere(session)
     session.away = true
     session.suspect = parts.suspects(row.account)
     session.position = state.position

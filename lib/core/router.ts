@@ -30,6 +30,7 @@ import type { Resolution, RouteCache } from './route-cache.js'
 import type { Request, Routed, Services } from './route.js'
 import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
 import type { Action, IqType, PresenceType, Target } from './rules.js'
+import { behindOf, hasPut } from './behind.js'
 import { settle, settled } from './sessions.js'
 import type { Asked, Here, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
@@ -219,7 +220,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     const here = choice.here(found)
     const taken = toSessions(here, octets, stanza.declared)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
-    return delivery.across(to, found, choice, octets, stanza.declared, requestOf(routed)).then((n) =>
+    return delivery.across(to, found, choice, { octets, declared: stanza.declared, request: requestOf(routed), behind: behindOf(routed) }).then((n) =>
       n !== 'unknown' ? delivered(routed, here, taken + n)
         : taken > 0 ? delivered(routed, here, taken)
           : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
@@ -359,6 +360,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { routed } = item
     let ending: Ending = 'stored'
     try {
+      if (received !== null && elsewhere !== null && elsewhere.length > 0 && routed.session !== null) hasPut(routed.session, routed.to.bare, received.seq)
       if (received !== null && elsewhere !== null && handOver.received(message, received, elsewhere) > 0) ending = 'delivered'
       if (sent !== null && siblings !== null) handOver.sent(message, sent, siblings)
     } catch (error) {

@@ -101,6 +101,8 @@ export interface Session {
   asked: Map<string, Asked> | null
   /** Messages of its client that are not committed yet. */
   uncommitted: number
+  /** Last entries that it has put into the logs of accounts with sessions elsewhere (behind.ts); null: none. */
+  put: Map<string, number> | null
   /** Who waits until there are no more than so many. */
   settling: { readonly most: number; readonly done: () => void } | null
   /** It does not answer: others get what is for the account (durability.md). */
@@ -158,6 +160,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     deferred: null,
     asked: null,
     uncommitted: 0,
+    put: null,
     settling: null,
     away: false,
     member,

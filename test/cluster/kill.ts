@@ -109,7 +109,7 @@ t.test('on a Postgres and a NATS of this machine', { ...NEEDS_NODES, timeout: 12
     await romeo.presence()
     await romeo.next((e) => e.name === 'presence' && e.attrs['from'] === 'juliet@localhost/balcony')
     const died = new Promise<string>((resolve) => one.onDeath(resolve))
-    one.freeze()
+    await one.freeze()
     t.equal((await romeo.next((e) => e.name === 'presence' && e.attrs['from'] === 'juliet@localhost/balcony', 30_000)).attrs['type'], 'unavailable')
     juliet.send(chat('romeo@localhost', 'from the dead'))
     one.thaw()

@@ -78,3 +78,91 @@ t.test('D6: what is read from the log is told apart by who is elsewhere, too', a
   await life.quiet()
   t.notMatch(juliet.got.filter((g) => g.startsWith('<message')).at(-1), /<received /)
 })
+
+const state = (to: string, text: string): string => `<message to='${to}' type='headline'><body>${text}</body></message>`
+
+t.test('D11: what is not of the log says what it must not overtake, and its owner holds it until that is there', async (t) => {
+  const { life, bus, romeo } = await setUp()
+  const [there_] = [there('phone', 0)]
+  life.store.elsewhere.set(JULIET, [there_])
+  life.core.cache.stale(JULIET)
+  await romeo.send(state(`${JULIET}/phone`, 'first'))
+  await romeo.send(chat(`${JULIET}/phone`, 'logged'))
+  await life.quiet()
+  await romeo.send(state(`${JULIET}/phone`, 'last'))
+  const seq = life.store.log.entries_.get(JULIET)?.length
+  const handed = bus.sent.map(({ xml }) => xml).filter((xml) => !xml.startsWith('<presence') && !xml.startsWith('<hint'))
+  t.match(handed, [/^<message .*first/, new RegExp(`^<behind ${seq}><message .*last`)])
+
+  // the other side: the hint was lost
+  const other = await setUp()
+  const { position } = other.juliet.session
+  const entries = other.life.store.log.entries_.get(JULIET) ?? []
+  other.life.store.log.entries_.set(JULIET, entries)
+  const xml = `<message from='${ROMEO}/orchard' to='${JULIET}' type='chat'><body>logged</body></message>`
+  entries.push({ seq: position + 1, mark: 7, at: other.life.clock.time, peer: ROMEO, flags: QUEUED | ARCHIVED, xml, waiting: true })
+  const late = (text: string): string => `<message from='${ROMEO}/orchard' to='${JULIET}/balcony' type='headline'><body>${text}</body></message>`
+  const take = (text: string): unknown => other.life.core.handOver.take([{ account: JULIET, sessionId: other.juliet.session.id, xml: text }])
+  t.same(take(`<behind ${position}>${late('nothing is missing')}`), ['accepted'])
+  t.same(bodies(other.juliet.got), ['nothing is missing'], 'at once')
+  t.same(take(`<behind ${position + 1}>${late('behind it')}`), ['accepted'])
+  await turn(50)
+  await other.life.quiet()
+  t.same(bodies(other.juliet.got), ['nothing is missing', 'logged', 'behind it'])
+})
+
+t.test('D15: a request that another node has taken is answered when that node is over, and only then', async (t) => {
+  const { life, bus, romeo } = await setUp()
+  life.store.elsewhere.set(JULIET, [there('phone', 0)])
+  life.core.cache.stale(JULIET)
+  const ping = (id: string): string => `<iq type='get' id='${id}' to='${JULIET}/phone'><ping xmlns='urn:xmpp:ping'/></iq>`
+  for (const id of ['answered', 'not']) await romeo.send(ping(id))
+  life.core.handOver.take([{ account: ROMEO, sessionId: romeo.session.id, xml: `<iq type='result' id='answered' from='${JULIET}/phone' to='${ROMEO}/orchard'/>` }])
+  const tick = async (): Promise<void> => {
+    life.clock.time += 2000
+    life.core.tick()
+    await turn()
+  }
+  await tick()
+  t.same(romeo.got.filter((g) => g.includes("type='error'")), [])
+  bus.answer = () => 'unknown'
+  await tick()
+  t.same(romeo.got.filter((g) => g.includes("type='error'")), [], 'no answer is no news')
+  bus.answer = () => 'gone'
+  await tick()
+  const errors = romeo.got.filter((g) => g.includes("type='error'"))
+  t.match(errors, [/id='not'.*recipient-unavailable/])
+  t.equal(errors.length, 1)
+})
+
+t.test('D15: what a session had not got when it was taken is answered for, what it had got is not', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  const ping = (id: string): string => `<iq type='get' id='${id}' to='${JULIET}/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`
+  await romeo.send(ping('got'))
+  const { count } = juliet
+  await romeo.send(ping('lost'))
+  life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: '<moved/>' }])
+  await turn()
+  t.same(romeo.got.filter((g) => g.includes("type='error'")), [])
+  life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<has ${count}/>` }])
+  await turn()
+  t.match(romeo.got.filter((g) => g.includes("type='error'")), [/id='lost'/])
+  t.equal(romeo.got.filter((g) => g.includes("type='error'")).length, 1)
+})
+
+t.test('D16: presence that did not get through is told until it has, the last of each', async (t) => {
+  const { life, bus, romeo } = await setUp()
+  life.store.elsewhere.set(JULIET, [there('phone', 0)])
+  life.core.cache.stale(JULIET)
+  const told = (): string[] => bus.sent.splice(0).flatMap(({ xml }) => /<status>([^<]*)/.exec(xml)?.[1] ?? [])
+  told()
+  bus.answer = () => 'busy'
+  for (const text of ['one', 'two']) await romeo.send(`<presence><status>${text}</status></presence>`)
+  await turn()
+  t.same(told(), ['one', 'two'])
+  bus.answer = () => 'accepted'
+  await turn(1100)
+  t.same(told(), ['two'])
+  await turn(1100)
+  t.same(told(), [])
+})

@@ -203,7 +203,7 @@ export const threeKills = async (t: Teardown, program: (user: string, server: Pr
     await romeo.until('romeo\'s messages are committed', (p) => p.acked >= said.romeo)
     await sleep(500)
     // the server does not read: what both send now, acknowledgements among it, dies with it
-    node.freeze()
+    await node.freeze()
     juliet.child.kill('SIGCONT')
     if (round === 1) await juliet.until('juliet reads what the server had sent', (p) => p.got.length === before + MANY)
     unheard.push(juliet.part.got.length - before)

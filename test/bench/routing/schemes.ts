@@ -69,7 +69,7 @@ export const ours = (world: World, options: SchemeOptions, logged: boolean): Sch
     const jid = world.jid(receiver)
     const { arrived } = world.count
     for (const session of found.best) session.outlet.write('', false)
-    const taken = await delivery.across(jid, found, MOST_AVAILABLE, '', false, null)
+    const taken = await delivery.across(jid, found, MOST_AVAILABLE, { octets: '', declared: false, request: null, behind: '' })
     if (taken === 'unknown' || world.count.arrived === arrived) tally.kept++
   }
   const resolved = (own: Ours, receiver: number, found: Resolution): Promise<void> => (found === 'unknown' ? Promise.resolve() : go(own, receiver, found))
