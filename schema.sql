@@ -7,8 +7,10 @@
 -- lib/store/schema.ts
 create table if not exists schema_version (
   version int not null,
-  applied timestamptz not null default now()
+  applied timestamptz not null default now(),
+  digest text -- of this file as it was applied
 );
+alter table schema_version add column if not exists digest text;
 
 -- lib/store/secret.ts: what all nodes must know alike and nobody else, by name
 create table if not exists secret (

@@ -100,7 +100,7 @@ export const storm = (plan: readonly Planned[], { node, postgres, nats, ledger, 
     span.to = now()
   }
   const freeze = async (fault: Planned): Promise<void> => {
-    const span = ledger.fault(fault.past ? 'freeze past the grace' : 'freeze', now(), fault.past)
+    const span = ledger.fault(fault.past ? 'freeze past the grace' : 'freeze', now(), fault.past || nats !== null) // its sessions go on elsewhere, from what is written
     await node.freeze(fault.deep ? INSIDE : null)
     await sleep(fault.lasts)
     if (fault.hard) await kill({ ...fault, lasts: 0 })
@@ -123,8 +123,8 @@ export const storm = (plan: readonly Planned[], { node, postgres, nats, ledger, 
     span.to = now()
   }
   const partition = async (fault: Planned): Promise<void> => {
-    // past the grace it is another life that comes back; until then it has lost nothing
-    const span = ledger.fault(`parted from ${fault.deep ? 'Postgres' : 'NATS'}${fault.past ? ' past the grace' : ''}`, now(), fault.past && fault.deep)
+    // its sessions go on elsewhere, from what is written
+    const span = ledger.fault(`parted from ${fault.deep ? 'Postgres' : 'NATS'}${fault.past ? ' past the grace' : ''}`, now(), true)
     const join = node.part?.(fault.deep ? 'postgres' : 'nats')
     await sleep(fault.lasts)
     join?.(fault.hard)

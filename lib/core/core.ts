@@ -244,7 +244,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const outstanding = makeOutstanding(bus, (request) => failed(request))
   /** Sessions that are another node's, for as long as their clients may be coming there: what they did not get here. */
   const gone = new LRUCache<string, Session>({ max: 10_000, ttl: 60_000 })
-  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, moved: (session) => sessionMoved(session), confirm: (account) => confirm(account), heard, answered: outstanding.answered,
+  const handOver = makeHandOver({
+    sessions, members, cache, feed, bus, jid, node, yield: (account, sessionId) => resumption.yield(account, sessionId), moved: (session) => sessionMoved(session), confirm: (account) => confirm(account), heard, answered: outstanding.answered,
     left: (sessionId, count) => {
       const session = gone.get(sessionId)
       gone.delete(sessionId)
@@ -336,7 +337,11 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
     takeover: stores.takeover ?? null,
-    taken: handOver.taken, resumed: handOver.resumed,
+    taken: handOver.taken, resumed: handOver.resumed, yields: handOver.yields,
+    ownerOf: async (account, sessionId) => {
+      const owner = (await stores.presence.owners([account])).get(account)?.sessions.get(sessionId) ?? null
+      return owner?.id === node.id && owner.epoch === node.epoch ? null : owner
+    },
     raised: (account, generation) => {
       raisedTo(members.get(account), generation)
       cache.invalidate(account, generation) // what is here now was elsewhere

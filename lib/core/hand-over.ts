@@ -11,7 +11,7 @@ import type { Word } from './elsewhere.js'
 import { mayAsk } from './delivery.js'
 import type { Committed, Feed } from './feed.js'
 import type { Members } from './members.js'
-import type { Answer, Bus, Location, LoggedEntry } from './ports.js'
+import type { Answer, Bus, Location, LoggedEntry, Owner } from './ports.js'
 import { THERE } from './outstanding.js'
 import { isBlocked } from './presence.js'
 import { bestElsewhere } from './route-cache.js'
@@ -33,9 +33,11 @@ export interface HandOver {
   /** The sender's entry. */
   sent(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): void
   /** Its client has come back with so many stanzas, and nobody else will give it the rest. */
-  resumed(from: { readonly id: string; readonly epoch: number }, account: string, sessionId: string, count: number): void
+  resumed(from: Owner, account: string, sessionId: string, count: number): void
+  /** Ask its owner for a session whose client has come here: resolves when that has written what it knows, or will not. */
+  yields(from: Owner, account: string, sessionId: string): Promise<void>
   /** That a session was taken from a node. */
-  taken(from: { readonly id: string; readonly epoch: number }, account: string, sessionId: string): void
+  taken(from: Owner, account: string, sessionId: string): void
   /** What other nodes hand over. */
   take(items: readonly Handed[]): Answer[]
 }
@@ -46,11 +48,14 @@ export interface HandOverParts {
   readonly cache: RouteCache
   readonly feed: Feed
   readonly bus: Bus
+  readonly node: Owner
   readonly jid: (text: string) => Jid | null
   /** A session of this node is another's now. */
   moved(session: Session): void
   /** Look which sessions of the account here are this node's. */
   confirm(account: string): Promise<void>
+  /** Its client has come to another node: close its connection, finish what came by it, and write its row. */
+  yield(account: string, sessionId: string): Promise<void>
   /** Its client has so many of the stanzas that it was sent here. */
   left(sessionId: string, count: number): void
   /** An answer has come for a session here. */
@@ -64,6 +69,10 @@ const NOWHERE: readonly Location[] = []
 const MOVED = '<moved/>'
 const PULL = '<pull/>'
 const HAS = '<has '
+const YIELD = '<yield '
+const YIELDED = '<yielded/>'
+/** ms that a node is waited for which has a session whose client has gone elsewhere: one that stands still does not answer. */
+const YIELDS = 500
 const HINT = '<hint '
 
 /** `whole`: somebody gets the message itself, so that others may have copies; `originals`: of those sessions, the ones of that node. */
@@ -90,7 +99,12 @@ export const receivers = (sessions: Sessions, to: Jid, elsewhere: readonly Locat
   return { here: there.some((l) => (l.priority as number) > top) ? [] : best, there }
 }
 
-export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, left, answered, confirm, heard }: HandOverParts): HandOver => {
+const location = ({ id, epoch }: Owner, sessionId: string): Location => ({ resource: '', sessionId, node: id, epoch, priority: null })
+
+export const makeHandOver = (parts: HandOverParts): HandOver => {
+  const { sessions, members, cache, feed, bus, jid, node, moved, left, answered, confirm, heard } = parts
+  /** Who waits for a session to be yielded. */
+  const yielding = new Map<string, () => void>()
   const at: HandOver['at'] = (account, generation) => {
     if (!bus.connected) return NOWHERE
     // step 1: sessions here count, too, only at the generation that the commit returned, for they may have been taken over
@@ -185,8 +199,20 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
       if (elsewhere.length > 0) hint(message.from.bare, elsewhere, NOWHERE, () => writeHint(entry, 'sent', [], message.xml))
       feed.sent(message, entry)
     },
-    resumed: ({ id, epoch }, account, sessionId, count) => void bus.send({ resource: '', sessionId, node: id, epoch, priority: null }, account, `${HAS}${count}/>`),
-    taken: ({ id, epoch }, account, sessionId) => void bus.send({ resource: '', sessionId, node: id, epoch, priority: null }, account, MOVED),
+    yields: (from, account, sessionId) => new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(late)
+        yielding.delete(sessionId)
+        resolve()
+      }
+      const late = setTimeout(done, YIELDS)
+      yielding.set(sessionId, done)
+      void bus.send(location(from, sessionId), account, `${YIELD}${JSON.stringify([node.id, node.epoch])}/>`).then((answer) => {
+        if (answer !== 'accepted') done()
+      })
+    }),
+    resumed: (from, account, sessionId, count) => void bus.send(location(from, sessionId), account, `${HAS}${count}/>`),
+    taken: (from, account, sessionId) => void bus.send(location(from, sessionId), account, MOVED),
     take: (items) => items.map((item): Answer => {
       const { account, sessionId, xml } = item
       if (xml.startsWith(HINT)) return taken(account, xml)
@@ -203,6 +229,15 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
         return 'accepted'
       }
       if (xml === THERE) return 'accepted'
+      if (xml.startsWith(YIELD)) {
+        const [id, epoch] = JSON.parse(xml.slice(YIELD.length, -2)) as [string, number]
+        void parts.yield(account, sessionId).finally(() => void bus.send(location({ id, epoch }, sessionId), account, YIELDED))
+        return 'accepted'
+      }
+      if (xml === YIELDED) {
+        yielding.get(sessionId)?.()
+        return 'accepted'
+      }
       if (xml !== MOVED) return stanza(item)
       const session = sessions.of(account).all.find((s) => s.id === sessionId)
       if (session !== undefined) moved(session)

@@ -203,7 +203,10 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
 
   const appear = async (session: Session, given: Broadcast, priority: number): Promise<Verdict> => {
     // Write the row, tell the contacts, then read the mailbox, then let live traffic in (routing.md, step 7)
-    const said = await saved(session, given, priority)
+    session.appearing = true
+    const said = await saved(session, given, priority).finally(() => {
+      session.appearing = false
+    })
     if (said === null || !session.open) return ignored('RFC 6121 §4.2.2')
     const isInitial = session.wanted === null
     session.wanted = priority

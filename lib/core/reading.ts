@@ -268,7 +268,7 @@ export const makeReading = (parts: ReadingParts): Reading => {
     if (session.open && session.behind && session.wanted === null) void start(session, false, null)
   }
   const later = (session: Session): void => void setTimeout(now, SOON_THERE, session).unref()
-  const isSoonThere = ({ wanted, boundAt }: Session): boolean => wanted === null && clock.monotonic() - boundAt < SOON_THERE
+  const isSoonThere = ({ wanted, boundAt, appearing }: Session): boolean => wanted === null && (appearing || clock.monotonic() - boundAt < SOON_THERE)
 
   return {
     start, isFull, isSoonThere, later, now, write,

@@ -30,6 +30,8 @@ export interface Resumption {
    * client were done; null: nothing is known of it. @param goesOn whether the client still waits
    */
   resume(account: string, id: string, goesOn: () => boolean): Promise<Detached | number | null>
+  /** Its client has come to another node, which is about to take it: what its old connection has brought is done, and written. */
+  yield(account: string, id: string): Promise<void>
   /** The session is another node's. */
   moved(session: Session): void
   /** The session is over. @param clean its client said so. null: nothing has to be written */
@@ -78,6 +80,10 @@ export interface ResumptionParts {
   readonly takeover: TakeoverStore | null
   /** A session of this node is another's by now. */
   moved(session: Session): void
+  /** Who has this session by its row; null: nobody. */
+  ownerOf(account: string, sessionId: string): Promise<Owner | null>
+  /** Ask its owner to have it ready. */
+  yields(from: Owner, account: string, sessionId: string): Promise<void>
   /** A session was taken from this life of another node. */
   taken(from: Owner, account: string, sessionId: string): void
   /** Its client has come back, with so many stanzas. */
@@ -294,6 +300,11 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const fetched = async (account: string, id: string, goesOn: () => boolean): Promise<ManagedStream | undefined> => {
     const { takeover } = parts
     if (takeover === null) return undefined
+    // an owner that lives has done more than it has written: exact counts, and nothing done twice; one that does not is not needed
+    await insistently(async () => {
+      const owner = await parts.ownerOf(account, id)
+      if (owner !== null) await parts.yields(owner, account, id)
+    }, goesOn)
     let taken = null as Awaited<ReturnType<TakeoverStore['take']>>
     await insistently(async () => {
       taken = await takeover.take(account, id)
@@ -318,6 +329,13 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     for (const session of over) void parts.sessionOver(session, false)
   }
 
+  /** D17: the old connection is closed, and what was read from it counted, before <resumed h> is said. */
+  const settledDown = async ({ session }: ManagedStream): Promise<void> => {
+    await session.outlet.handOver()
+    await settled(session, 0)
+    detach(session)
+  }
+
   const resume: Resumption['resume'] = async (account, id, goesOn) => {
     const stream = find(account, id) ?? await fetched(account, id, goesOn)
     if (stream === undefined) {
@@ -328,10 +346,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       return h
     }
     const { session } = stream
-    // D17: the old connection is closed, and what was read from it counted, before <resumed h> is said
-    await session.outlet.handOver()
-    await settled(session, 0)
-    detach(session)
+    await settledDown(stream)
     const left = stream.left
     const incarnation = session.incarnation + 1
     let entries: readonly LogEntry[] = []
@@ -419,6 +434,14 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       streams.set(session, stream)
     },
     detach,
+    yield: (account, id) => inTurn([`${account} ${id}`], async () => {
+      const stream = find(account, id)
+      if (stream === undefined) return
+      await settledDown(stream)
+      const row = await between(() => rowOf(stream, log.n))
+      await acks.flush()
+      await store.fold([{ ...row, h: Math.max(row.h, stream.handled) }])
+    }).catch(report),
     resume: (account, id, goesOn) => inTurn([`${account} ${id}`], () => resume(account, id, goesOn)),
     moved: (session) => {
       const stream = streams.get(session)

@@ -113,6 +113,8 @@ export interface Session {
   priority: number | null
   /** Priority given by the client; becomes `priority` once the presence row is written and the mailbox is read. */
   wanted: number | null
+  /** Its presence is being written. */
+  appearing: boolean
   /** The last broadcast presence; null while not available. */
   presence: Broadcast | null
   /** Asked for the roster: gets pushes (RFC 6121 §2.1.6). */
@@ -161,6 +163,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     asked: null,
     uncommitted: 0,
     put: null,
+    appearing: false,
     settling: null,
     away: false,
     member,

@@ -108,12 +108,13 @@ const openPostgres = async (url: string, connections: number): Promise<Database>
 
 /**
  * Whether the server could not be reached, was lost or stopped under the statement, or took too long: SQLSTATE classes 08
- * (connection), 53 (resources), 57 (shutdown, time-out), 58 (system), the other time-outs, or an error of the socket.
+ * (connection), 40 (it would have waited for itself: a deadlock), 53 (resources), 57 (shutdown, time-out), 58 (system), the other
+ * time-outs, or an error of the socket.
  */
 const isAway = (error: unknown): boolean => {
   const { code, message } = error as { code?: unknown; message: string }
   // pg has no code for a connection that was cut, or could not be made in time
-  return typeof code === 'string' ? /^(?:08|53|57|58|55P03|25P03|E[A-Z]{3,})/.test(code) : /connect|terminat|time-?out|not queryable/i.test(message)
+  return typeof code === 'string' ? /^(?:08|40|53|57|58|55P03|25P03|E[A-Z]{3,})/.test(code) : /connect|terminat|time-?out|not queryable/i.test(message)
 }
 
 const asAway = (error: unknown): never => {

@@ -1,4 +1,6 @@
-// Applying schema.sql: at every start, idempotent, safe when several processes start at once.
+// Applying schema.sql: at a start that finds it changed, idempotent, safe when several processes start at once. Where nothing has
+// changed nothing is done: even statements that find all there lock tables, which other nodes are using.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../base/errors.js'
 import type { Db } from '../core/ports.js'
@@ -32,6 +34,12 @@ export const schemaVersion = async (db: Db): Promise<number> => {
   return row?.version ?? 0
 }
 
+/** null: not known; a database of before had no such column. */
+const appliedDigest = async (tx: Db): Promise<string | null> => {
+  const [row] = await tx.query<{ digest: string | null }>("select to_jsonb(v) ->> 'digest' as digest from schema_version v where version = $1", [SCHEMA_VERSION])
+  return row?.digest ?? null
+}
+
 /** Up to version 2 messages waited in a table of their own: they become entries of the log. */
 const fromOffline = async (tx: Db): Promise<void> => {
   const [table] = await tx.query<{ found: boolean }>('select to_regclass(\'offline\') is not null as found')
@@ -53,7 +61,11 @@ export const applySchema = (db: Db): Promise<void> => db.transaction(async (tx) 
   if (found > SCHEMA_VERSION) {
     throw new UsageError(`the database has schema version ${found}, this jidway knows ${SCHEMA_VERSION}: start the newer jidway that made it, or use another database`)
   }
-  for (const statement of statements(schemaFile())) await tx.query(statement)
+  const text = schemaFile()
+  const digest = createHash('sha256').update(text).digest('base64')
+  if (found === SCHEMA_VERSION && await appliedDigest(tx) === digest) return
+  for (const statement of statements(text)) await tx.query(statement)
   if (found > 0 && found < 3) await fromOffline(tx)
   if (found < SCHEMA_VERSION) await tx.query('insert into schema_version (version) values ($1)', [SCHEMA_VERSION])
+  await tx.query('update schema_version set digest = $2 where version = $1', [SCHEMA_VERSION, digest])
 })
