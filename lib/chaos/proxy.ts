@@ -13,8 +13,8 @@ export interface Proxy {
   close(): void
 }
 
-/** @param to the server's port */
-export const makeProxy = async (port: number, to: number): Promise<Proxy> => {
+/** @param to the server's port; asked for each connection where it is a function */
+export const makeProxy = async (port: number, to: number | (() => number)): Promise<Proxy> => {
   const pairs = new Set<readonly [Socket, Socket]>()
   let parted = false
   let watch: { readonly words: Buffer; readonly act: () => void } | null = null
@@ -32,7 +32,7 @@ export const makeProxy = async (port: number, to: number): Promise<Proxy> => {
     from.on('close', () => into.destroy())
   }
   const server: Server = createServer({ allowHalfOpen: true }, (near) => {
-    const far = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
+    const far = connect({ port: typeof to === 'number' ? to : to(), host: '127.0.0.1', allowHalfOpen: true })
     near.setNoDelay(true)
     far.setNoDelay(true)
     const pair = [near, far] as const

@@ -1,5 +1,6 @@
 // A play for real clients: romeo and juliet, each a program of its own with the resumption of its own library, talk through a
-// jidway that is a process of its own, and is killed without a warning three times.
+// jidway that is a process of its own, and is killed without a warning three times; or through two of one cluster, behind one port,
+// of which that one is killed which has them.
 //
 // What a client program hears on standard input, a JSON object a line: { say: [body …], pace: ms between two }, { leave: true }.
 // What it tells on standard output, likewise:
@@ -9,18 +10,20 @@
 //   { got: body }, { presence: type, from }, { left: true }
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePorts, ownNode } from '../../lib/chaos/node.js'
 import type { Node } from '../../lib/chaos/node.js'
+import { makeProxy } from '../../lib/chaos/proxy.js'
 import { random } from '../../lib/chaos/random.js'
 import { openDatabase } from '../../lib/store/db.js'
 import { applySchema } from '../../lib/store/schema.js'
 import { rawClient } from './client.js'
 import { SERVER_URL, testFolder, testUrl } from './database.js'
 import type { Teardown } from './database.js'
+import { natsServer } from './nats.js'
 import { ROOT } from './root.js'
 import { addUsers } from './server.js'
 
@@ -33,28 +36,78 @@ export interface Process {
   log(): string
 }
 
-/** jidway as a user starts it, on a database of its own as the environment says, with romeo and juliet, who are contacts. */
-const jidway = async (t: Teardown): Promise<Process> => {
+const folderOf = (t: Teardown): string => {
   const folder = mkdtempSync(join(tmpdir(), 'jidway-test-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const url = SERVER_URL === undefined ? null : await testUrl(t)
-  const data = url === null ? await testFolder(t) : join(folder, 'data')
+  return folder
+}
+
+/** A database with romeo and juliet. */
+const prepare = async (url: string | null, data: string): Promise<void> => {
   const db = await openDatabase({ url, data, connections: 1 })
   await applySchema(db)
   await addUsers(db, ['romeo', 'juliet'])
   await db.close()
-  const [c2s = 0, http = 0] = await freePorts(2, random(folder))
-  const log = join(folder, 'server.log')
+}
+
+/** jidway as a user starts it, on a database of its own as the environment says, with romeo and juliet, who are contacts. */
+const jidway = async (t: Teardown): Promise<Process> => {
+  const folder = folderOf(t)
+  const url = SERVER_URL === undefined ? null : await testUrl(t)
+  const data = url === null ? await testFolder(t) : join(folder, 'data')
+  await prepare(url, data)
+  const server = await oneOf(t, folder, data, url ?? '', '')
+  await server.node.start()
+  await befriend(server.c2s)
+  return server
+}
+
+/** Two nodes, behind one port as behind a balancer: `start` after `kill` is the other one, which has been there all the time. */
+export const twoNodes = async (t: Teardown): Promise<Process> => {
+  const folder = folderOf(t)
+  const [url, { url: nats }] = [await testUrl(t), await natsServer(t)]
+  const [data, other] = [join(folder, 'data'), join(folder, 'data-2')]
+  await prepare(url, data)
+  let here = await oneOf(t, folder, data, url, nats)
+  await here.node.start()
+  // one certificate for both, as one name has
+  mkdirSync(other)
+  cpSync(join(data, 'tls'), join(other, 'tls'), { recursive: true })
+  let there = await oneOf(t, folder, other, url, nats)
+  await there.node.start()
+  await befriend(here.c2s)
+  const [port = 0] = await freePorts(1, random(`${folder} balancer`))
+  const balancer = await makeProxy(port, () => here.c2s)
+  t.teardown(() => balancer.close())
+  return {
+    c2s: port, http: 0, ca: here.ca, log: () => here.log() + there.log(),
+    node: {
+      get where() { return here.node.where },
+      get pid() { return here.node.pid },
+      canKill: true, canFreeze: true,
+      kill: () => here.node.kill(),
+      start: async () => {
+        const dead = here.node
+        ;[here, there] = [there, here]
+        await dead.start()
+      },
+      freeze: (asked) => here.node.freeze(asked), thaw: () => here.node.thaw(),
+      stop: async () => {}, abandon: () => {}, onDeath: () => {},
+    },
+  }
+}
+
+const oneOf = async (t: Teardown, folder: string, data: string, url: string, nats: string): Promise<Process> => {
+  const [c2s = 0, http = 0] = await freePorts(2, random(data))
+  const log = `${data}.log`
   const node = ownNode({
     command: [process.execPath, join(ROOT, 'dist/routes/main.js'), 'start'], folder, log, port: http, // which is opened last
     env: {
-      ...process.env, JIDWAY_DATA: data, DATABASE_URL: url ?? '', NATS_URL: '', JIDWAY_DOMAIN: 'localhost', JIDWAY_HOST: '127.0.0.1', JIDWAY_C2S_PORT: String(c2s), JIDWAY_C2S_TLS_PORT: '',
+      ...process.env, JIDWAY_DATA: data, DATABASE_URL: url, NATS_URL: nats, JIDWAY_DOMAIN: 'localhost', JIDWAY_HOST: '127.0.0.1', JIDWAY_C2S_PORT: String(c2s), JIDWAY_C2S_TLS_PORT: '',
       JIDWAY_HTTP_PORT: String(http), JIDWAY_HTTPS_PORT: '', JIDWAY_INSECURE_LOOPBACK: 'on', JIDWAY_LOG_LEVEL: 'debug', JIDWAY_LOG_FORMAT: 'json',
     },
   })
   t.teardown(() => node.stop())
-  await node.start()
-  await befriend(c2s)
   return { node, c2s, http, ca: join(data, 'tls/ca.crt'), log: () => (existsSync(log) ? readFileSync(log, 'utf8') : '') }
 }
 
@@ -157,8 +210,8 @@ export interface Story {
 const MANY = 20
 
 /** @param program the client of a user, whose password is the name */
-export const threeKills = async (t: Teardown, program: (user: string, server: Process) => Program): Promise<Story> => {
-  const server = await jidway(t)
+export const threeKills = async (t: Teardown, program: (user: string, server: Process) => Program, make = jidway): Promise<Story> => {
+  const server = await make(t)
   const { node } = server
   const [romeo, juliet] = [player(t, program('romeo', server)), player(t, program('juliet', server))]
   const unheard: number[] = []
