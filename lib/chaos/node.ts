@@ -105,8 +105,11 @@ export const ownNode = ({ command, env, folder, log, port, needs = null }: OwnNo
     freeze: async (asked = null) => {
       if (asked !== null && needs !== null) {
         await new Promise<void>((resolve) => {
-          const late = setTimeout(resolve, ASKS)
-          needs.postgres.whenAsked(Buffer.from(asked), () => {
+          const late = setTimeout(() => {
+            forget()
+            resolve()
+          }, ASKS)
+          const forget = needs.postgres.whenAsked(Buffer.from(asked), () => {
             child?.kill('SIGSTOP')
             clearTimeout(late)
             resolve()

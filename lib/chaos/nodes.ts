@@ -6,34 +6,42 @@ export const nodesAsOne = (nodes: readonly Node[], random: Random): Node => {
   const down = new Set<Node>(nodes)
   /** Who stands still; null: nobody. */
   let frozen: Node | null = null
-  const up = (): Node => {
+  /** null: all of them are down, or starting. */
+  const up = (): Node | null => {
     const some = nodes.filter((node) => !down.has(node))
-    return random.pick(some.length > 0 ? some : nodes)
+    return some.length > 0 ? random.pick(some) : null
+  }
+  const starting = new Map<Node, Promise<void>>()
+  const startOne = (node: Node): Promise<void> => {
+    const already = starting.get(node)
+    if (already !== undefined) return already
+    const start = node.start().then(() => void down.delete(node)).finally(() => starting.delete(node))
+    starting.set(node, start)
+    return start
   }
   return {
     get where() { return random.pick(nodes).where },
     get pid() { return undefined },
     canKill: nodes.every((node) => node.canKill), canFreeze: nodes.every((node) => node.canFreeze),
     start: async () => {
-      const all = [...down]
-      down.clear()
-      await Promise.all(all.map((node) => node.start()))
+      await Promise.all([...down].map(startOne))
     },
     kill: async () => {
       const node = frozen ?? up()
       frozen = null
+      if (node === null) return
       down.add(node)
       await node.kill()
     },
     freeze: async (asked) => {
       frozen = up()
-      await frozen.freeze(asked)
+      await frozen?.freeze(asked)
     },
     thaw: () => {
       frozen?.thaw()
       frozen = null
     },
-    part: (from) => up().part?.(from) ?? (() => {}),
+    part: (from) => up()?.part?.(from) ?? (() => {}),
     stop: async () => {
       for (const node of nodes) await node.stop()
     },

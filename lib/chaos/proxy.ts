@@ -8,8 +8,8 @@ export interface Proxy {
   part(): void
   /** What was held passes. @param broken connections that there were are broken instead, as by a router that has forgotten them */
   join(broken: boolean): void
-  /** Call once, when the node has sent octets that hold this, and there is no answer yet. */
-  whenAsked(words: Buffer, act: () => void): void
+  /** Call once, when the node has sent octets that hold this, and there is no answer yet. Returns how not to. */
+  whenAsked(words: Buffer, act: () => void): () => void
   close(): void
 }
 
@@ -65,6 +65,9 @@ export const makeProxy = async (port: number, to: number | (() => number)): Prom
     },
     whenAsked: (words, act) => {
       watch = { words, act }
+      return () => {
+        watch = null
+      }
     },
     close: () => {
       server.close()

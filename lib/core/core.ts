@@ -255,7 +255,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const router = makeRouter({
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
-    delivery: makeDelivery(cache, bus, counters, outstanding), handOver, outstanding,
+    delivery: makeDelivery(cache, bus, counters, outstanding), handOver, outstanding, isAlone: !bus.connected,
   })
   /** Ends that are being written. */
   const ending = new Map<string, Promise<void>>()

@@ -4,6 +4,7 @@
 //
 // Promises appear only where something must be waited for; a message between two sessions of this node makes none.
 import { AwayError, StanzaError } from '../base/errors.js'
+import { bareOf } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { LONGEST_ID, stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
@@ -44,6 +45,8 @@ export interface RouterParts {
   readonly cache: RouteCache
   readonly delivery: Delivery
   readonly feed: Feed
+  /** There are no other nodes. */
+  readonly isAlone: boolean
   readonly handOver: HandOver
   readonly outstanding: Outstanding
   readonly resends: Resends
@@ -285,11 +288,18 @@ export const makeRouter = (parts: RouterParts): Router => {
     })
   }
 
+  /** Whether the session may have siblings on other nodes, which may want copies. */
+  const mayHaveElsewhere = ({ jid: own }: Session): boolean => {
+    if (parts.isAlone) return false
+    const found = cache.resolve(bareOf(own))
+    return found instanceof Promise || found === 'unknown' || found.elsewhere.length > 0
+  }
+
   /** Into the log: an entry of the receiver's that waits, and one of the sender's where it is archived, or other sessions of its want copies. */
   const append = (routed: Routed, tell: Logging['tell']): void => {
     const { stanza, from, to, session } = routed
     const archived = archivedOf(stanza)
-    const copied = session !== null && session.member.copies > 0 ? WANTED : 0
+    const copied = session !== null && (session.member.copies > 0 || mayHaveElsewhere(session)) ? WANTED : 0
     const sent = session !== null && (archived | copied) !== 0 ? SENT | archived | copied : 0
     const stream = session?.stream ?? null
     log.append({

@@ -166,3 +166,17 @@ t.test('D16: presence that did not get through is told until it has, the last of
   await turn(1100)
   t.same(told(), [])
 })
+
+t.test('XEP-0280: with the archive off, too, siblings on other nodes are handed what one sends', async (t) => {
+  const bus = scriptedBus()
+  const life = firstLife([ROMEO, JULIET], { bus, settings: { durability: { '*': 'durable' }, archive: 'off' } })
+  const romeo = await life.login(`${ROMEO}/orchard`)
+  await romeo.send(chat(JULIET, 'alone'))
+  await life.quiet()
+  t.notOk(bus.sent.some(({ xml }) => xml.includes('"sent"')))
+  life.store.elsewhere.set(ROMEO, [there('phone', 0)])
+  life.core.cache.stale(ROMEO)
+  await romeo.send(chat(JULIET, 'with a phone'))
+  await life.quiet()
+  t.match(bus.sent.filter(({ xml }) => xml.includes('"sent"')).map(({ xml }) => xml), [/with a phone/])
+})
