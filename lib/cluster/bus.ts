@@ -9,7 +9,7 @@ import type { Msg } from '@nats-io/transport-node'
 import { UsageError } from '../base/errors.js'
 import { toOctets } from '../base/octets.js'
 import type { Kind } from '../base/stanza.js'
-import type { Answer, Bus, HandOver, Location } from '../core/ports.js'
+import type { Answer, Bus, HandOver, Location, Owner } from '../core/ports.js'
 import { makeBusCounters } from './counters.js'
 import type { BusCounters } from './counters.js'
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, REFUSAL, VERSION } from './envelope.js'
@@ -34,7 +34,7 @@ export interface Handlers {
 export interface BusOptions {
   /** nats://host:port or tls://host:port, with user:password@ or token@ where NATS wants it. */
   readonly url: string
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
   /** First part of every subject, so that two clusters can share a NATS. */
   readonly prefix?: string
   /** ms since 1970 by the database's clock, as this node estimates it: the clock of deadlines. */

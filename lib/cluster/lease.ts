@@ -6,7 +6,7 @@
 //   the others reap after o + L + G only, and only while the counter is the same. silentAfter < L + G: it is silent by then.
 //
 // One that is alone in being cut off or frozen is reaped; when all were, nobody is, for each begins its observation anew.
-import type { Clock, LeaseStore, WatchedNode } from '../core/ports.js'
+import type { Clock, LeaseStore, Owner, WatchedNode } from '../core/ports.js'
 import { makeDatabaseClock } from './database-clock.js'
 
 export interface LeaseTimes {
@@ -37,7 +37,7 @@ export interface LeaseEvents {
 export interface LeaseParts {
   readonly store: LeaseStore
   readonly clock: Clock
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
   readonly times: LeaseTimes
   readonly events: LeaseEvents
 }

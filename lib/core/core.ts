@@ -38,7 +38,7 @@ import { makeHandOver } from './hand-over.js'
 import type { HandOver } from './hand-over.js'
 import { makeMembers } from './members.js'
 import type { Members } from './members.js'
-import type { BlockStore, Bus, Clock, Db, DepartureStore, LogEntry, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
+import type { BlockStore, Bus, Clock, Db, DepartureStore, LogEntry, LogStore, MemberStore, Owner, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -77,7 +77,7 @@ export interface CoreParts {
   readonly domains: ReadonlySet<string>
   /** Parses and normalises an address; null where it is none (RFC 7622). */
   readonly jid: (text: string) => Jid | null
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
   /** For the routes, whose tables are their own. */
   readonly db: Db
   readonly stores: Stores

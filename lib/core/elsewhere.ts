@@ -4,7 +4,8 @@ import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
 import type { Blocklists } from './blocklists.js'
 import { AVAILABLE, exactly } from './delivery.js'
-import type { Bus, PresenceStore, RosterRow, Said } from './ports.js'
+import type { Bus, Location, Owner, PresenceStore, RosterRow, Said } from './ports.js'
+import { byNode } from './route-cache.js'
 import type { Resolution, RouteCache } from './route-cache.js'
 import type { Broadcast, Session } from './sessions.js'
 
@@ -39,7 +40,7 @@ export interface ElsewhereParts {
   readonly bus: Bus
   readonly store: PresenceStore
   readonly blocklists: Blocklists
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
 }
 
 /** No stanza begins like this. */
@@ -59,12 +60,7 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node }: Elsewhere
   word: (account, word) => {
     const go = (found: Resolution): void => {
       if (found === 'unknown') return
-      const told = new Set<string>()
-      for (const location of found.elsewhere) {
-        const key = `${location.node} ${location.epoch}`
-        if (!told.has(key)) void bus.send(location, account, WORD + JSON.stringify(word))
-        told.add(key)
-      }
+      for (const [first] of byNode(found.elsewhere)) void bus.send(first as Location, account, WORD + JSON.stringify(word))
     }
     const found = cache.resolve(parseJid(account))
     if (found instanceof Promise) void found.then(go)

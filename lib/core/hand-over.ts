@@ -12,7 +12,7 @@ import type { Committed, Feed } from './feed.js'
 import type { Members } from './members.js'
 import type { Answer, Bus, Location, LoggedEntry } from './ports.js'
 import { isBlocked } from './presence.js'
-import { bestElsewhere } from './route-cache.js'
+import { bestElsewhere, byNode } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
 import type { Session, Sessions } from './sessions.js'
 
@@ -89,14 +89,7 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
 
   /** One hint a node: its sessions stand at one log. @param originals of those that are to get the message itself */
   const hint = (account: string, elsewhere: readonly Location[], originals: readonly Location[], text: (ids: readonly string[]) => string): void => {
-    const nodes = new Map<string, Location[]>()
-    for (const location of elsewhere) {
-      const key = `${location.node} ${location.epoch}`
-      const there = nodes.get(key)
-      if (there === undefined) nodes.set(key, [location])
-      else there.push(location)
-    }
-    for (const locations of nodes.values()) {
+    for (const locations of byNode(elsewhere)) {
       const ids = originals.filter((l) => locations.includes(l)).map((l) => l.sessionId)
       void bus.send(locations[0] as Location, account, text(ids)).then((answer) => {
         // an entry that nobody there has any more: the others may have it. No answer, or a busy one, is no news of that kind
@@ -113,12 +106,7 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
     feed.inherit(account)
     void Promise.resolve(cache.resolve(address)).then((found) => {
       if (found === 'unknown') return
-      const told = new Set<string>()
-      for (const location of found.elsewhere) {
-        const key = `${location.node} ${location.epoch}`
-        if (!told.has(key)) void bus.send(location, account, PULL)
-        told.add(key)
-      }
+      for (const [first] of byNode(found.elsewhere)) void bus.send(first as Location, account, PULL)
     })
   }
 

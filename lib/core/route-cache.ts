@@ -180,6 +180,18 @@ export const makeRouteCache = (
   }
 }
 
+/** By node: what sessions of one have in common is said to it once. */
+export const byNode = (locations: readonly Location[]): Iterable<readonly Location[]> => {
+  const nodes = new Map<string, Location[]>()
+  for (const location of locations) {
+    const key = `${location.node} ${location.epoch}`
+    const there = nodes.get(key)
+    if (there === undefined) nodes.set(key, [location])
+    else there.push(location)
+  }
+  return nodes.values()
+}
+
 /** The sessions elsewhere that a message to the bare JID is for, given the best priority here (RFC 6121 §8.5.2.1.1). */
 export const bestElsewhere = (elsewhere: readonly Location[], atLeast: number): readonly Location[] => {
   const top = elsewhere.reduce((max, l) => Math.max(max, l.priority ?? -1), Math.max(atLeast, 0))
