@@ -14,6 +14,7 @@ import { VERSION } from './base/version.js'
 import { openCluster } from './cluster/cluster.js'
 import { makeCore } from './core/core.js'
 import type { Counters } from './core/counters.js'
+import { checkFits } from './core/hand-over.js'
 import type { Bus, Clock } from './core/ports.js'
 import { startRetention } from './core/retention.js'
 import type { Route } from './core/route.js'
@@ -147,10 +148,12 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       options.lost?.()
     },
   })
-  if (cluster !== null) undo.push(() => cluster.close())
   const node = cluster?.node ?? await registerNode(db, options.node)
   const bus: Bus = cluster?.bus ?? ALONE
   undo.push(() => signOff(db, node))
+  // before that: a lease that finds the node signed off would say that it is lost
+  if (cluster !== null) undo.push(() => cluster.close())
+  if (cluster !== null) checkFits(settings, cluster.bus.largest)
   // who is alone is judged by nobody, but must be seen by who starts beside it
   const lease = cluster === null ? setInterval(() => {
     renew(db, node).catch((err: unknown) => log.warn({ err }, 'the lease could not be renewed'))

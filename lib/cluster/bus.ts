@@ -45,7 +45,7 @@ export interface BusOptions {
 
 export interface NatsBus extends Bus {
   readonly counters: BusCounters
-  /** Octets: a stanza of no more fits, whoever it is for. Changes where NATS is set up anew; `max_stanza_bytes` should be no more. */
+  /** Octets: a stanza of no more fits, whoever it is for. Changes where NATS is set up anew. */
   readonly largest: number
   /** Take nothing more, finish what is under way, and leave; no longer than a few times the time-out. */
   close(): Promise<void>

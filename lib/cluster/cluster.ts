@@ -6,7 +6,7 @@ import type { Bus, Clock, LeftSession, Owner, TakeoverStore } from '../core/port
 import { openDatabase } from '../store/db.js'
 import type { Database } from '../store/db.js'
 import { leaseStore } from '../store/lease.js'
-import { joinNodes, orphans } from '../store/node.js'
+import { joinNodes, orphans, signOff } from '../store/node.js'
 import { takeoverStore } from '../store/takeover.js'
 import { openBus } from './bus.js'
 import type { Handlers, NatsBus } from './bus.js'
@@ -52,9 +52,21 @@ const SOME = 200
 /** ms between looks for sessions that nobody has taken: whoever reaped their node has died over it. */
 const SWEEP = 10_000
 
+/** Throws UsageError where there is no lease or no bus to be had; then the node has signed off again. */
 export const openCluster = async (options: ClusterOptions): Promise<Cluster> => {
+  const { db, log, id } = options
+  const node = await joinNodes(db, id)
+  try {
+    return await open(options, node)
+  } catch (error) {
+    // nobody has to wait until it counts as over
+    await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node does not start'))
+    throw error
+  }
+}
+
+const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
   const { db, clock, log, handlers } = options
-  const node = await joinNodes(db, options.id)
   const takeover = takeoverStore(db, node)
   // so that a renewal waits behind nothing
   const own = await openDatabase({ url: options.databaseUrl, data: '', connections: 1 })

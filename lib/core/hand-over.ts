@@ -1,6 +1,8 @@
 // What this node hands to others and takes from them (routing.md, step 5; durability.md D6): a committed message is a hint to
 // whoever has sessions of its account, with what the commit has made of it; stanzas that are not of the log go as they are; and
 // a few words among nodes. A hint that is lost costs time and never a message: its entry is in the log, and positions are compared.
+import type { Settings } from '../base/config.js'
+import { UsageError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
@@ -62,6 +64,26 @@ const writeHint = ({ seq, mark, flags, generation }: LoggedEntry, form: HintHead
 const readHint = (text: string): { head: HintHead; xml: string } => {
   const end = text.indexOf(']>') + 1
   return { head: JSON.parse(text.slice(HINT.length, end)) as HintHead, xml: text.slice(end + 1) }
+}
+
+/**
+ * Octets that come to a client's stanza among nodes, at most: ` from=''` of the longest JID (RFC 7622 §3.1) whose resource is all
+ * apostrophes, six octets each, and ` xml:lang=''` (RFC 5646 §4.4.1); a hint's head; and a session's id in it.
+ */
+const STAMP = 8 + 1023 + 1 + 1023 + 1 + 6 * 1023 + 12 + 6 * 35
+const HEAD = 128
+const ID = 35
+
+/**
+ * Every stanza that a client may send must fit the bus: one that does not comes late at best. (One that has to be rewritten
+ * without prefixes, lib/wire/canonical.ts, may be longer; that is left to the log.) Throws UsageError.
+ */
+export const checkFits = ({ maxStanzaBytes, maxSessionsPerAccount }: Pick<Settings, 'maxStanzaBytes' | 'maxSessionsPerAccount'>, largest: number): void => {
+  const more = STAMP + HEAD + ID * maxSessionsPerAccount
+  if (maxStanzaBytes + more <= largest) return
+  const most = largest - more
+  throw new UsageError(`max_stanza_bytes is ${maxStanzaBytes}, with addresses that is ${maxStanzaBytes + more} octets among nodes, and the bus takes ${largest}: ` +
+    `raise max_payload of NATS (up to 4 MiB of it are used)${most < 10_000 ? '' : `, or set max_stanza_bytes to no more than ${most}`}`)
 }
 
 /** Whom a message is for (RFC 6121 §8.5), wherever they are; a resource that is not there any more had it for the account. */
