@@ -14,9 +14,10 @@ import { attribute, serialize } from '../wire/writer.js'
 import { makeAccounts } from './accounts.js'
 import type { AccountKeeper } from './accounts.js'
 import { makeAsking } from './asking.js'
+import { makeAvatars } from './avatar.js'
 import { makeBatcher } from './batcher.js'
 import { makeBlocklists } from './blocklists.js'
-import { makeCaps } from './caps.js'
+import { CAPS, makeCaps } from './caps.js'
 import { makeComparing } from './comparing.js'
 import { makeCounters } from './counters.js'
 import type { Counters } from './counters.js'
@@ -170,7 +171,9 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   })
   const subscribing = makeSubscribing(rosters, presence, sessions, blocklists, elsewhere)
   const asking = makeAsking()
+  const learnsCaps = routes.some((route) => route.features?.includes(CAPS))
   const caps = makeCaps(asking.ask, settings.capsEntries, bug)
+  const avatars = makeAvatars(members, presence, elsewhere)
   const keeper: AccountKeeper = {
     ...accounts,
     create: async (account, password) => {
@@ -181,7 +184,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }
   const started = clock.monotonic()
   const services: Services = {
-    db, settings, domains, routes, jid, rosters, subscribing, blocklists, presence, members, caps,
+    db, settings, domains, routes, jid, rosters, subscribing, blocklists, presence, members, caps, avatars,
     accounts: makeAccounts(keeper, clock, settings.registrationsPerAddress),
     now: () => new Date(clock.now()),
     uptime: () => clock.monotonic() - started,
@@ -223,6 +226,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       case 'say': return subscribing.heard(account, word[1], word[2])
       case 'blocks': return blocklists.heard(account, word[1])
       case 'push': return push(account, word[1], word[2])
+      case 'photo': return avatars.heard(account, word[1])
       case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
     }
   }
@@ -316,6 +320,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
         presence.retell(session)
       }
       presence.ready(session)
+      // its client announces them once a session; who has taken the session up, from another node or life, must ask anew
+      if (learnsCaps && session.caps === null && session.presence !== null) caps.note(session, frameOf(session.presence.head + session.presence.tail) as Stanza)
     },
     repair: (session, requests, { rosterVersion }) => {
       for (const { id, to, refusal } of requests) {

@@ -1,4 +1,5 @@
 // Presence among nodes: to the sessions that accounts have elsewhere, and what those said last, which is in the presence table.
+import { StanzaError } from '../base/errors.js'
 import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
@@ -21,6 +22,8 @@ export type Word =
   | ['push', wants: Wants, payload: string]
   /** Show what they say to an account, or (gone) that they are unavailable (lib/core/presence.ts). */
   | ['show', to: string, gone: boolean]
+  /** Its avatar has this hash now (lib/core/avatar.ts). */
+  | ['photo', hash: string]
 
 /** What a session may have asked to be told of. */
 export type Wants = 'blocklist'
@@ -31,6 +34,8 @@ export interface Elsewhere {
   tell(to: Jid, said: Broadcast): void
   /** To each node that has sessions of this account. */
   word(account: string, word: Word): void
+  /** Whether it has an available session on another node. Rejects with a StanzaError (wait) where that cannot be told. */
+  isAvailable(account: string): Promise<boolean>
   /** What sessions of these accounts on other nodes said last, which this session may see. */
   said(accounts: readonly string[], session: Session): Promise<readonly Said[]>
 }
@@ -65,6 +70,11 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node }: Elsewhere
     const found = cache.resolve(parseJid(account))
     if (found instanceof Promise) void found.then(go)
     else go(found)
+  },
+  isAvailable: async (account) => {
+    const found = await cache.resolve(parseJid(account))
+    if (found === 'unknown') throw new StanzaError('resource-constraint', 'the account cannot be looked up now', { type: 'wait' })
+    return AVAILABLE.elsewhere(found).length > 0
   },
   said: async (accounts, { account, jid, member }) => {
     const all = await store.said(accounts, node)
