@@ -273,6 +273,39 @@ t.test('a commit says how an entry stands: of its generation it is used however 
   t.match(counters.route, { outdated: 1, lookups: 2 })
 })
 
+t.test('the longest staleness: how old an entry was that a commit, or who refused, showed to be wrong', async (t) => {
+  const { cache, store, clock, counters } = setUp()
+  let generation = 3
+  const asked = scripted(store, Array.from({ length: 9 }, () => async () => ({ generation, resource: 'balcony' })))
+  const older = async (ms: number): Promise<void> => {
+    await at(cache, generation)
+    clock.time += ms
+    await at(cache, ++generation)
+  }
+  await older(2000)
+  t.equal(counters.stalest, 2000)
+  await older(1000)
+  t.equal(counters.stalest, 2000)
+  clock.time += 3000
+  cache.stale(JULIET.bare)
+  t.equal(counters.stalest, 3000)
+  await at(cache, generation)
+  clock.time += 40_000
+  await at(cache, generation) // it counts as written anew
+  clock.time += 4000
+  cache.stale(JULIET.bare)
+  t.equal(counters.stalest, 4000)
+  cache.stale(JULIET.bare)
+  await older(3_600_000)
+  t.equal(counters.stalest, 4000, 'it had expired, and would have been looked up again')
+  await at(cache, generation)
+  clock.time += 10_000
+  cache.invalidateAll()
+  await at(cache, ++generation)
+  t.equal(counters.stalest, 4000, 'after a gap, too')
+  t.equal(asked.count, 7)
+})
+
 t.test('a look-up that began before the commit is not enough', async (t) => {
   const { cache, store } = setUp()
   let answer = (): void => {}
