@@ -24,6 +24,7 @@ import type { Traced, TraceQuery } from './core/trace.js'
 import type { Guest, Host, Tap } from './net/host.js'
 import { makeGate } from './net/gate.js'
 import type { Gate } from './net/gate.js'
+import { dismiss } from './net/dismiss.js'
 import { listenHttp, listenHttps } from './net/http.js'
 import { listenTcp, listenTls, welcome } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
@@ -150,9 +151,8 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   })
   const node = cluster?.node ?? await registerNode(db, options.node)
   const bus: Bus = cluster?.bus ?? ALONE
-  undo.push(() => signOff(db, node))
-  // before that: a lease that finds the node signed off would say that it is lost
-  if (cluster !== null) undo.push(() => cluster.close())
+  const signingOff = (): Promise<void> => (cluster === null ? signOff(db, node) : cluster.close())
+  undo.push(signingOff)
   if (cluster !== null) checkFits(settings, cluster.bus.largest)
   // who is alone is judged by nobody, but must be seen by who starts beside it
   const lease = cluster === null ? setInterval(() => {
@@ -319,8 +319,11 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     },
     stop: async () => {
       for (const listener of listeners) await listener.close()
-      for (const connection of connections) connection.close(new StreamError('system-shutdown')) // RFC 6120 §4.9.3.20
       const until = Date.now() + settings.stopTimeout * 1000
+      // who has no session yet is to have it elsewhere
+      await dismiss(strangers, 0)
+      await dismiss(connections, cluster === null ? 0 : settings.stopTimeout * 500)
+      await dismiss(connections, 0) // who was on the way in
       while (connections.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
       for (const connection of connections) connection.drop()
       clearInterval(ticker)
@@ -329,8 +332,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       await core.idle(settings.stopTimeout * 1000)
       await resumption.fold().catch((err: unknown) => log.warn({ err }, 'resumable sessions were not written; they are as the journal has them'))
       // without its database a server must be able to stop too; then its sessions are removed at the next start
-      await cluster?.close().catch((err: unknown) => log.warn({ err }, 'leaving the other nodes'))
-      await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
+      await signingOff().catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
       await db.close()
     },
   }

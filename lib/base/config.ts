@@ -112,7 +112,7 @@ export const GROUPS = {
     inactive_hold_bytes: row(int('bytes', 0, 16 * MIB), 256 * 1024, 'their size together'),
     turn_bytes: row(int('bytes', 4096, 16 * MIB), 64 * 1024, 'bytes read from one connection before the others have their turn'),
     turn_stanzas: row(int('count', 1, 100_000), 256, 'stanzas taken from one connection before the others have their turn'),
-    stop_timeout: row(int('seconds', 1, 300), 5, 'time that clients have to take what is written, when the server stops'),
+    stop_timeout: row(int('seconds', 1, 300), 5, 'time that clients have to take what is written, when the server stops; with other nodes half of it may pass in closing their streams, a few at a time'),
   },
   'Routing and database': {
     route_cache_entries: row(int('count', 100, 100_000_000), 100_000, 'routes remembered'),

@@ -25,7 +25,7 @@ export interface ClusterOptions {
   readonly grace: number
   /** First part of every subject, so that two clusters can share a NATS. */
   readonly prefix?: string
-  readonly handlers: Omit<Handlers, 'report'>
+  readonly handlers: Omit<Handlers, 'report' | 'left'>
   /** Sessions of a node that is over. */
   adopted(sessions: readonly LeftSession[]): Promise<void>
   /** This node must not send any more; it may again. */
@@ -43,7 +43,7 @@ export interface Cluster {
   readonly takeover: TakeoverStore
   /** Take what earlier lives of this node, and nodes that are over, have left. Once the core can have it; from then on it goes by itself. */
   begin(): Promise<void>
-  /** No more judging of others, and no more stanzas among nodes. To be called before the node signs off. */
+  /** No more judging of others, and no more stanzas among nodes; then the node signs off, and the others are told. */
   close(): Promise<void>
 }
 
@@ -109,8 +109,9 @@ const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
         log.error('this node was declared over: its sessions are others\'')
         options.lost()
       },
-      reaped: async (id, epoch) => {
-        log.warn({ node: id, epoch }, 'a node is over')
+      reaped: async (id, epoch, signedOff) => {
+        if (signedOff) log.info({ node: id, epoch }, 'a node has left')
+        else log.warn({ node: id, epoch }, 'a node is over')
         if (begun) await adopt({ id, epoch })
       },
       failed: (err) => log.warn({ err }, 'the lease'),
@@ -124,7 +125,7 @@ const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
   const bus = await openBus({
     url: options.natsUrl, node, now: () => lease.databaseNow(), ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
     handlers: {
-      ...handlers, take: (items) => (lease.mayAct() ? handlers.take(items) : items.map(() => 'refused' as const)),
+      ...handlers, left: () => void lease.tick(), take: (items) => (lease.mayAct() ? handlers.take(items) : items.map(() => 'refused' as const)),
       report: (err) => log.error({ err }, 'the bus'),
     },
   }).catch(async (error: unknown) => {
@@ -157,8 +158,11 @@ const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
       clearInterval(ticker)
       if (sweeper !== null) clearInterval(sweeper)
       lease.close()
-      await bus.close()
-      await own.close()
+      try {
+        await bus.close(() => signOff(db, node))
+      } finally {
+        await own.close()
+      }
     },
   }
 }

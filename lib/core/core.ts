@@ -309,7 +309,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
-    takeover: stores.takeover ?? null, taken: handOver.taken,
+    takeover: stores.takeover ?? null, taken: handOver.taken, node,
+    check: async (accounts) => fence?.check([], accounts),
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session

@@ -75,6 +75,9 @@ export interface ResumptionParts {
   sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** null: there are no other nodes. */
   readonly takeover: TakeoverStore | null
+  readonly node: Owner
+  /** Whose sessions of these accounts are another node's by now is told so. */
+  check(accounts: readonly string[]): Promise<void>
   /** A session was taken from this life of another node. */
   taken(from: Owner, account: string, sessionId: string): void
   /** It is connected again: give it what waits. */
@@ -284,15 +287,19 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const fetched = async (account: string, id: string, goesOn: () => boolean): Promise<ManagedStream | undefined> => {
     const { takeover } = parts
     if (takeover === null) return undefined
-    let taken: Awaited<ReturnType<TakeoverStore['take']>> = null
+    let taken = null as Awaited<ReturnType<TakeoverStore['take']>>
     await insistently(async () => {
       taken = await takeover.take(account, id)
     }, goesOn)
     if (taken === null) return undefined
-    const { from, left } = taken as NonNullable<typeof taken>
-    parts.taken(from, account, id)
+    const { from, left } = taken
+    if (from.id !== parts.node.id || from.epoch !== parts.node.epoch) parts.taken(from, account, id)
     const session = await revive(left)
-    return session === null ? undefined : streams.get(session)
+    if (session !== null) return streams.get(session)
+    // this node has adopted it meanwhile, as its row says now a second time
+    const adopted = find(account, id)
+    if (adopted !== undefined) adopted.session.incarnation = left.row.incarnation
+    return adopted
   }
 
   const reviveAll = async (found: readonly LeftSession[]): Promise<void> => {
@@ -434,7 +441,11 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       for (const account of await store.unclean()) parts.unclean(account)
       await reviveAll(await store.restore())
     },
-    adopt: reviveAll,
+    adopt: async (found) => {
+      await reviveAll(found)
+      // whose client resumed elsewhere before it was here, so that there was nobody to be told
+      await parts.check(found.map(({ row }) => row.account))
+    },
     fold,
     tick: () => {
       const now = clock.monotonic()

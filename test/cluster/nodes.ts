@@ -237,6 +237,8 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     await phone.close()
     await romeo.next((e) => e.attrs['from'] === 'juliet@localhost/phone' && e.attrs['type'] === 'unavailable')
     await a.db.query("update departure set at = at - 60000 where account = 'juliet@localhost'")
+    // its row is marked a moment after contacts have heard of the end
+    for (let tries = 0; await seconds(romeo, 'juliet@localhost') === '0' && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20))
     t.match(await seconds(romeo, 'juliet@localhost'), /^6\d$/)
     await romeo.close()
     fine()

@@ -55,6 +55,7 @@ export const testNode = async (t: Teardown, url: string, id: string, { epoch = 1
       }),
       invalidated: invalidated ?? ((account, generation) => void node.heard.push(`${account} ${generation}`)),
       gap: () => void node.heard.push('gap'),
+      left: () => void node.heard.push('left'),
       report: (error) => void node.reports.push(error),
     },
   })
