@@ -14,6 +14,7 @@ import { VERSION } from './base/version.js'
 import { openCluster } from './cluster/cluster.js'
 import { makeCore } from './core/core.js'
 import type { Counters } from './core/counters.js'
+import { checkFits } from './core/hand-over.js'
 import type { Bus, Clock } from './core/ports.js'
 import { startRetention } from './core/retention.js'
 import type { Route } from './core/route.js'
@@ -23,6 +24,7 @@ import type { Traced, TraceQuery } from './core/trace.js'
 import type { Guest, Host, Tap } from './net/host.js'
 import { makeGate } from './net/gate.js'
 import type { Gate } from './net/gate.js'
+import { dismiss } from './net/dismiss.js'
 import { listenHttp, listenHttps } from './net/http.js'
 import { listenTcp, listenTls, welcome } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
@@ -149,10 +151,11 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       options.lost?.()
     },
   })
-  if (cluster !== null) undo.push(() => cluster.close())
   const node = cluster?.node ?? await registerNode(db, options.node)
   const bus: Bus = cluster?.bus ?? ALONE
-  undo.push(() => signOff(db, node))
+  const signingOff = (): Promise<void> => (cluster === null ? signOff(db, node) : cluster.close())
+  undo.push(signingOff)
+  if (cluster !== null) checkFits(settings, cluster.bus.largest)
   // who is alone is judged by nobody, but must be seen by who starts beside it
   const lease = cluster === null ? setInterval(() => {
     renew(db, node).catch((err: unknown) => log.warn({ err }, 'the lease could not be renewed'))
@@ -320,8 +323,11 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     },
     stop: async () => {
       for (const listener of listeners) await listener.close()
-      for (const connection of connections) connection.close(new StreamError('system-shutdown')) // RFC 6120 §4.9.3.20
       const until = Date.now() + settings.stopTimeout * 1000
+      // who has no session yet is to have it elsewhere
+      await dismiss(strangers, 0)
+      await dismiss(connections, cluster === null ? 0 : settings.stopTimeout * 500)
+      await dismiss(connections, 0) // who was on the way in
       while (connections.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
       for (const connection of connections) connection.drop()
       clearInterval(ticker)
@@ -330,8 +336,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       await core.idle(settings.stopTimeout * 1000)
       await resumption.fold().catch((err: unknown) => log.warn({ err }, 'resumable sessions were not written; they are as the journal has them'))
       // without its database a server must be able to stop too; then its sessions are removed at the next start
-      await cluster?.close().catch((err: unknown) => log.warn({ err }, 'leaving the other nodes'))
-      await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
+      await signingOff().catch((err: unknown) => log.warn({ err }, 'the database was not told that this node stops'))
       await db.close()
     },
   }

@@ -15,15 +15,15 @@ const answerOf = (ms: number, words = ''): Element => el('query', { xmlns: NS, s
 /** §8: only who is subscribed to its presence; and everybody is to oneself. */
 const maySee = (session: Session | null, { bare }: Jid): boolean => session !== null && (bare === session.account || session.member.to.includes(bare))
 
-const ofAccount = async ({ session, to }: Request, server: Services): Promise<Element> => {
+const ofAccount = async ({ session, to }: Request, { presence, now }: Services): Promise<Element> => {
   // §3; the same where there is no such account, so that nobody learns who is here
   if (!maySee(session, to)) throw new StanzaError('forbidden')
   // §3: 0 with a session. Of a contact, only what its presence tells: one that is not available looks away
-  if (session?.account === to.bare || server.sessionsOf(to.bare).some((s) => s.wanted !== null)) return answerOf(0)
-  const left = await server.presence.lastSeen(to.bare)
+  if (session?.account === to.bare || await presence.isAvailable(to.bare)) return answerOf(0)
+  const left = await presence.lastSeen(to.bare)
   if (left === null) throw new StanzaError('item-not-found', 'it is not known when')
   const words = left.presence === null ? '' : readElement(left.presence).getChildText('status') ?? ''
-  return answerOf(server.now().getTime() - left.at, words)
+  return answerOf(now().getTime() - left.at, words)
 }
 
 export const last: Route = {

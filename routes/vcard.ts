@@ -4,7 +4,7 @@ import { createElement as el } from 'ltx'
 import type { Element } from 'ltx'
 import { StanzaError } from '../lib/base/errors.js'
 import { toOctets, toText } from '../lib/base/octets.js'
-import { statingAvatar, withAvatar } from '../lib/core/avatar.js'
+import { withAvatar } from '../lib/core/avatar.js'
 import { plain, readElement, writeElement } from '../lib/core/payload.js'
 import type { Request, Route, Services } from '../lib/core/route.js'
 import { getVcard, setVcard } from '../lib/store/vcard.js'
@@ -27,21 +27,14 @@ const hashOf = (vcard: Element): string => {
   return found === undefined ? '' : createHash('sha1').update(Buffer.from(found, 'base64')).digest('hex')
 }
 
-const set = async ({ payload, from, to, session }: Request, { db, settings, members, presence }: Services): Promise<void> => {
+const set = async ({ payload, from, to, session }: Request, { db, settings, avatars }: Services): Promise<void> => {
   if (to.bare !== from.bare) throw new StanzaError('forbidden') // §3.2
   const xml = toText(writeElement(plain(payload)))
   const most = settings.vcardMaxBytes
   if (Buffer.byteLength(xml) > most) throw new StanzaError('resource-constraint', `a vCard of more than ${most} bytes`, { type: 'cancel' })
   const photo = hashOf(payload)
-  const account = from.bare
-  if (!await setVcard(db, account, xml, photo, session)) throw new StanzaError('service-unavailable')
-  const before = members.get(account)?.photo
-  members.change(account, (member) => {
-    member.photo = photo
-  })
-  // XEP-0153 §3.1: contacts hear of a new avatar by presence; of all sessions, for it is the account's. Directed presence
-  // is not sent again (XEP-0398 §5.1)
-  if (photo !== before) presence.restate(account, (said) => statingAvatar(said, photo))
+  if (!await setVcard(db, from.bare, xml, photo, session)) throw new StanzaError('service-unavailable')
+  avatars.set(from.bare, photo)
 }
 
 export const vcard: Route = {

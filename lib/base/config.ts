@@ -5,7 +5,7 @@ import { UsageError } from './errors.js'
 import { parseJid, prepDomain } from './jid.js'
 import { nearest } from './nearest.js'
 import { choice, int, list, maskUrl, maybe, onOff, path, perDomain, port, row, text, url } from './setting.js'
-import type { Row } from './setting.js'
+import type { Row, Type } from './setting.js'
 
 const bareJid = (entry: string): string | null => {
   try {
@@ -19,6 +19,17 @@ const bareJid = (entry: string): string | null => {
 /** XEP-0157 §3: a URI; of the schemes that one can write to. */
 const contactAddress = (entry: string): string | null =>
   (URL.canParse(entry) && ['mailto:', 'xmpp:', 'https:', 'http:'].includes(new URL(entry).protocol) ? entry : null)
+
+/** RFC 6120 §4.9.3.19; kept as it is written. */
+const place: Type<string> = {
+  words: 'host or host:port, IPv6 in square brackets',
+  read: written => {
+    const [, host = '', , port = '1'] = /^(\[[^\]]*\]|[^:]*)(:(\d{1,5}))?$/.exec(written) ?? []
+    if (prepDomain(host) === null || Number(port) < 1 || Number(port) > 65535) throw new Error(`${place.words}, like chat-1.example.org:5222`)
+    return written
+  },
+  show: value => value,
+}
 
 const MIB = 1024 ** 2
 
@@ -35,6 +46,7 @@ export const GROUPS = {
     host: row(text('an address'), '127.0.0.1', 'address to listen on', {
       fallbackWords: '`127.0.0.1`; `::` once a real domain, `tls_cert` and `tls_key` are set',
     }),
+    public_address: row(maybe(place), null, 'where this very node is reached by clients with STARTTLS; they are told to resume there first (XEP-0198 §5)'),
     c2s_port: row(port, 5222, 'clients, STARTTLS'),
     c2s_tls_port: row(port, 5223, 'clients, TLS from the first byte (XEP-0368)'),
     http_port: row(port, 5280, 'HTTP: WebSocket, pages, `/metrics`, `/health`'),
@@ -100,7 +112,7 @@ export const GROUPS = {
     inactive_hold_bytes: row(int('bytes', 0, 16 * MIB), 256 * 1024, 'their size together'),
     turn_bytes: row(int('bytes', 4096, 16 * MIB), 64 * 1024, 'bytes read from one connection before the others have their turn'),
     turn_stanzas: row(int('count', 1, 100_000), 256, 'stanzas taken from one connection before the others have their turn'),
-    stop_timeout: row(int('seconds', 1, 300), 5, 'time that clients have to take what is written, when the server stops'),
+    stop_timeout: row(int('seconds', 1, 300), 5, 'time that clients have to take what is written, when the server stops; with other nodes half of it may pass in closing their streams, a few at a time'),
   },
   'Routing and database': {
     route_cache_entries: row(int('count', 100, 100_000_000), 100_000, 'routes remembered'),

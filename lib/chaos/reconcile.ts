@@ -134,7 +134,7 @@ export const reconcile = (ledger: Ledger, { archives, end }: Circumstances): Ver
     for (const [i, { life, form }] of seen.entries()) {
       const first = seen.findIndex((other) => other.life === life)
       if (first === i) continue
-      if ((flags & STATE) !== 0 && ledger.crashed(receipts.get('at', (seen[first] as (typeof seen)[number]).receipt), receipts.get('at', (seen[i] as (typeof seen)[number]).receipt))) stateTwice++
+      if ((flags & STATE) !== 0 && ledger.crashed(messages.get('sentAt', m), receipts.get('at', (seen[i] as (typeof seen)[number]).receipt))) stateTwice++
       else if ((flags & RESENT) === 0) accuse(seen[first]?.form === form ? 'duplicated' : 'copyAndOriginal', m, life.id)
       else if ((flags & NAMED) !== 0) accuse('resentTwice', m, life.id)
       else twice = true

@@ -5,11 +5,12 @@
 //   <prefix>.node.<id>.<epoch>   requests to a node: batches of stanzas
 //   <prefix>.answer.<random>.*   their answers
 //   <prefix>.invalidate          to everybody
+//   <prefix>.left                to everybody: a node has signed off, as the table of nodes says
 import type { Msg } from '@nats-io/transport-node'
 import { UsageError } from '../base/errors.js'
 import { toOctets } from '../base/octets.js'
 import type { Kind } from '../base/stanza.js'
-import type { Answer, Bus, HandOver, Location } from '../core/ports.js'
+import type { Answer, Bus, HandOver, Location, Owner } from '../core/ports.js'
 import { makeBusCounters } from './counters.js'
 import type { BusCounters } from './counters.js'
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, REFUSAL, VERSION } from './envelope.js'
@@ -27,6 +28,8 @@ export interface Handlers {
   invalidated(account: string, generation: number): void
   /** Invalidations may have been missed: every route has to be looked up again. */
   gap(): void
+  /** A node has signed off: its sessions can be had. */
+  left(): void
   /** For the operator: what was our bug, or is wrong with NATS. */
   report(error: unknown): void
 }
@@ -34,7 +37,7 @@ export interface Handlers {
 export interface BusOptions {
   /** nats://host:port or tls://host:port, with user:password@ or token@ where NATS wants it. */
   readonly url: string
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
   /** First part of every subject, so that two clusters can share a NATS. */
   readonly prefix?: string
   /** ms since 1970 by the database's clock, as this node estimates it: the clock of deadlines. */
@@ -45,10 +48,13 @@ export interface BusOptions {
 
 export interface NatsBus extends Bus {
   readonly counters: BusCounters
-  /** Octets: a stanza of no more fits, whoever it is for. Changes where NATS is set up anew; `max_stanza_bytes` should be no more. */
+  /** Octets: a stanza of no more fits, whoever it is for. Changes where NATS is set up anew. */
   readonly largest: number
-  /** Take nothing more, finish what is under way, and leave; no longer than a few times the time-out. */
-  close(): Promise<void>
+  /**
+   * Take nothing more, finish what is under way, and leave; no longer than a few times the time-out.
+   * @param signOff done when nothing is taken any more, and before the others are told that this node has left
+   */
+  close(signOff?: () => Promise<void>): Promise<void>
 }
 
 /** Octets of a request beside its one stanza, at most: a JID is no longer than 3,071 (RFC 7622 §3.1), a session's id short. */
@@ -155,6 +161,13 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
       invalidations.hear(message.data)
     }),
   })
+  const everybodyLeft = `${prefix}.left`
+  nc.subscribe(everybodyLeft, {
+    callback: (error) => guarded(() => {
+      if (error !== null) throw error
+      if (!closing) handlers.left()
+    }),
+  })
   link.watch({
     down: abandon,
     up: () => {
@@ -173,7 +186,7 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
   }
   // from here on nothing is missed
 
-  const leave = async (): Promise<void> => {
+  const leave = async (signOff: (() => Promise<void>) | undefined): Promise<void> => {
     closing = true
     // first of all the others learn at once that nobody is here; what has come already is taken and answered
     if (link.up) await within(own.drain().catch(() => {}), limits.timeout)
@@ -181,8 +194,16 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
       quiet = resolve
     }), limits.timeout)
     abandon()
-    await link.flush(limits.timeout)
-    await link.close()
+    try {
+      if (signOff !== undefined) {
+        await signOff()
+        // who does not hear it finds the node signed off when it looks next
+        if (link.up) guarded(() => nc.publish(everybodyLeft))
+      }
+      await link.flush(limits.timeout)
+    } finally {
+      await link.close()
+    }
   }
   let left: Promise<void> | null = null
 
@@ -202,7 +223,7 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
       return Promise.resolve('busy')
     },
     invalidate: (account, generation) => invalidations.tell(account, generation),
-    close: () => left ??= leave(),
+    close: (signOff) => left ??= leave(signOff),
   }
 }
 

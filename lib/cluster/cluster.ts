@@ -6,7 +6,7 @@ import type { Bus, Clock, LeftSession, Owner, TakeoverStore } from '../core/port
 import { openDatabase } from '../store/db.js'
 import type { Database } from '../store/db.js'
 import { leaseStore } from '../store/lease.js'
-import { joinNodes, orphans } from '../store/node.js'
+import { joinNodes, orphans, signOff } from '../store/node.js'
 import { takeoverStore } from '../store/takeover.js'
 import { openBus } from './bus.js'
 import type { Handlers, NatsBus } from './bus.js'
@@ -25,7 +25,7 @@ export interface ClusterOptions {
   readonly grace: number
   /** First part of every subject, so that two clusters can share a NATS. */
   readonly prefix?: string
-  readonly handlers: Omit<Handlers, 'report'>
+  readonly handlers: Omit<Handlers, 'report' | 'left'>
   /** Sessions of a node that is over, or that were taken from one and have got lost on their way. */
   adopted(sessions: readonly LeftSession[]): Promise<void>
   /** This node has it. */
@@ -45,15 +45,27 @@ export interface Cluster {
   readonly takeover: TakeoverStore
   /** Take what earlier lives of this node, and nodes that are over, have left. Once the core can have it; from then on it goes by itself. */
   begin(): Promise<void>
-  /** No more judging of others, and no more stanzas among nodes. To be called before the node signs off. */
+  /** No more judging of others, and no more stanzas among nodes; then the node signs off, and the others are told. */
   close(): Promise<void>
 }
 
 /** Accounts of one node taken over in one transaction. */
 const SOME = 200
+/** Throws UsageError where there is no lease or no bus to be had; then the node has signed off again. */
 export const openCluster = async (options: ClusterOptions): Promise<Cluster> => {
+  const { db, log, id } = options
+  const node = await joinNodes(db, id)
+  try {
+    return await open(options, node)
+  } catch (error) {
+    // nobody has to wait until it counts as over
+    await signOff(db, node).catch((err: unknown) => log.warn({ err }, 'the database was not told that this node does not start'))
+    throw error
+  }
+}
+
+const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
   const { db, clock, log, handlers } = options
-  const node = await joinNodes(db, options.id)
   const takeover = takeoverStore(db, node)
   // so that a renewal waits behind nothing
   const own = await openDatabase({ url: options.databaseUrl, data: '', connections: 1 })
@@ -112,8 +124,9 @@ export const openCluster = async (options: ClusterOptions): Promise<Cluster> => 
         log.error('this node was declared over: its sessions are others\'')
         options.lost()
       },
-      reaped: async (id, epoch) => {
-        log.warn({ node: id, epoch }, 'a node is over')
+      reaped: async (id, epoch, signedOff) => {
+        if (signedOff) log.info({ node: id, epoch }, 'a node has left')
+        else log.warn({ node: id, epoch }, 'a node is over')
         if (begun) await adopt({ id, epoch })
       },
       failed: (err) => log.warn({ err }, 'the lease'),
@@ -127,7 +140,7 @@ export const openCluster = async (options: ClusterOptions): Promise<Cluster> => 
   const bus = await openBus({
     url: options.natsUrl, node, now: () => lease.databaseNow(), ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
     handlers: {
-      ...handlers, take: (items) => (lease.mayAct() ? handlers.take(items) : items.map(() => 'refused' as const)),
+      ...handlers, left: () => void lease.tick(), take: (items) => (lease.mayAct() ? handlers.take(items) : items.map(() => 'refused' as const)),
       report: (err) => log.error({ err }, 'the bus'),
     },
   }).catch(async (error: unknown) => {
@@ -164,8 +177,11 @@ export const openCluster = async (options: ClusterOptions): Promise<Cluster> => 
       clearInterval(ticker)
       if (sweeper !== null) clearInterval(sweeper)
       lease.close()
-      await bus.close()
-      await own.close()
+      try {
+        await bus.close(() => signOff(db, node))
+      } finally {
+        await own.close()
+      }
     },
   }
 }

@@ -6,7 +6,7 @@
 //   the others reap after o + L + G only, and only while the counter is the same. silentAfter < L + G: it is silent by then.
 //
 // One that is alone in being cut off or frozen is reaped; when all were, nobody is, for each begins its observation anew.
-import type { Clock, LeaseStore, WatchedNode } from '../core/ports.js'
+import type { Clock, LeaseStore, Owner, WatchedNode } from '../core/ports.js'
 import { makeDatabaseClock } from './database-clock.js'
 
 export interface LeaseTimes {
@@ -28,8 +28,9 @@ export interface LeaseEvents {
   /**
    * This node has reaped another, and no other has: its sessions are to be detached or ended (step 2). The next one is reaped
    * after it settles. It may be cut short by the end of this node, so what it leaves must be found by others too.
+   * @param signedOff it has left in order
    */
-  reaped(id: string, epoch: number): Promise<void> | void
+  reaped(id: string, epoch: number, signedOff: boolean): Promise<void> | void
   /** A renewal or a look at the others failed; it is tried again. Also what an event threw; this one must not. */
   failed(error: unknown): void
 }
@@ -37,7 +38,7 @@ export interface LeaseEvents {
 export interface LeaseParts {
   readonly store: LeaseStore
   readonly clock: Clock
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
   readonly times: LeaseTimes
   readonly events: LeaseEvents
 }
@@ -184,14 +185,14 @@ export const makeLease = ({ store, clock, node, times, events }: LeaseParts): Le
   }
 
   const reap = async (other: WatchedNode): Promise<void> => {
-    const { id, epoch, counter } = other
+    const { id, epoch, counter, signedOff } = other
     // asked again until there is an answer: were it done and the answer lost, nobody would care for its sessions. Its counter
     // is compared each time, so that it cannot be wrong later
     unsure.set(id, other)
     const done = await store.reap(id, epoch, counter)
     unsure.delete(id)
     seen.delete(id)
-    if (done) await events.reaped(id, epoch)
+    if (done) await events.reaped(id, epoch, signedOff)
   }
 
   const tell = (event: () => void): void => {

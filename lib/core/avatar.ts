@@ -3,6 +3,9 @@
 import type { Child, Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
 import { treeOf } from '../wire/tree.js'
+import type { Elsewhere } from './elsewhere.js'
+import type { Members } from './members.js'
+import type { Presence } from './presence.js'
 
 export const AVATAR_UPDATE = 'vcard-temp:x:update'
 
@@ -38,4 +41,31 @@ export const statingAvatar = (stanza: Stanza, photo: string): Stanza => {
   const end = empty ? xml.length - '/>'.length : xml.lastIndexOf('</')
   const update = `<x xmlns='${AVATAR_UPDATE}'>${photo === '' ? '<photo/>' : `<photo>${photo}</photo>`}</x>`
   return frameOf(kept + xml.slice(from, end) + (empty ? `>${update}</presence>` : update + xml.slice(end))) as Stanza
+}
+
+export interface Avatars {
+  /** The account has another one now. @param photo its hash; '' for none */
+  set(account: string, photo: string): void
+  /** Another node says so, of the account's sessions here. */
+  heard(account: string, photo: string): void
+}
+
+/** @param elsewhere null: there are no other nodes */
+export const makeAvatars = (members: Members, presence: Presence, elsewhere: Elsewhere | null): Avatars => {
+  // XEP-0153 §3.1: contacts hear of a new avatar by presence; of all sessions, for it is the account's. Directed presence
+  // is not sent again (XEP-0398 §5.1)
+  const heard = (account: string, photo: string): void => {
+    const before = members.get(account)?.photo
+    members.change(account, (member) => {
+      member.photo = photo
+    })
+    if (photo !== before) presence.restate(account, (said) => statingAvatar(said, photo))
+  }
+  return {
+    set: (account, photo) => {
+      elsewhere?.word(account, ['photo', photo])
+      heard(account, photo)
+    },
+    heard,
+  }
 }

@@ -16,9 +16,10 @@ import { attribute, serialize } from '../wire/writer.js'
 import { makeAccounts } from './accounts.js'
 import type { AccountKeeper } from './accounts.js'
 import { makeAsking } from './asking.js'
+import { makeAvatars } from './avatar.js'
 import { makeBatcher } from './batcher.js'
 import { makeBlocklists } from './blocklists.js'
-import { makeCaps } from './caps.js'
+import { CAPS, makeCaps } from './caps.js'
 import { makeComparing } from './comparing.js'
 import { makeCounters } from './counters.js'
 import type { Counters } from './counters.js'
@@ -42,7 +43,7 @@ import { makeHandOver } from './hand-over.js'
 import type { HandOver } from './hand-over.js'
 import { makeMembers } from './members.js'
 import type { Members } from './members.js'
-import type { BlockStore, Bus, Clock, Db, DepartureStore, Location, LogEntry, LogStore, MemberStore, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
+import type { BlockStore, Bus, Clock, Db, DepartureStore, Location, LogEntry, LogStore, MemberStore, Owner, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -82,7 +83,7 @@ export interface CoreParts {
   readonly domains: ReadonlySet<string>
   /** Parses and normalises an address; null where it is none (RFC 7622). */
   readonly jid: (text: string) => Jid | null
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
   /** For the routes, whose tables are their own. */
   readonly db: Db
   readonly stores: Stores
@@ -185,7 +186,9 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   })
   const subscribing = makeSubscribing(rosters, presence, sessions, blocklists, elsewhere)
   const asking = makeAsking()
+  const learnsCaps = routes.some((route) => route.features?.includes(CAPS))
   const caps = makeCaps(asking.ask, settings.capsEntries, bug)
+  const avatars = makeAvatars(members, presence, elsewhere)
   const keeper: AccountKeeper = {
     ...accounts,
     create: async (account, password) => {
@@ -196,7 +199,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }
   const started = clock.monotonic()
   const services: Services = {
-    db, settings, domains, routes, jid, rosters, subscribing, blocklists, presence, members, caps,
+    db, settings, domains, routes, jid, rosters, subscribing, blocklists, presence, members, caps, avatars,
     accounts: makeAccounts(keeper, clock, settings.registrationsPerAddress),
     now: () => new Date(clock.now()),
     uptime: () => clock.monotonic() - started,
@@ -238,6 +241,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       case 'say': return subscribing.heard(account, word[1], word[2])
       case 'blocks': return blocklists.heard(account, word[1])
       case 'push': return push(account, word[1], word[2])
+      case 'photo': return avatars.heard(account, word[1])
       case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
     }
   }
@@ -336,7 +340,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
-    takeover: stores.takeover ?? null,
+    takeover: stores.takeover ?? null, node,
+    check: async (accounts) => void await Promise.all(accounts.map(confirm)),
     taken: handOver.taken, resumed: handOver.resumed, yields: handOver.yields,
     ownerOf: async (account, sessionId) => {
       const owner = (await stores.presence.owners([account])).get(account)?.sessions.get(sessionId) ?? null
@@ -357,6 +362,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
         presence.retell(session)
       }
       presence.ready(session)
+      // its client announces them once a session; who has taken the session up, from another node or life, must ask anew
+      if (learnsCaps && session.caps === null && session.presence !== null) caps.note(session, frameOf(session.presence.head + session.presence.tail) as Stanza)
     },
     repair: (session, requests, { rosterVersion }) => {
       for (const { id, to, refusal } of requests) {

@@ -1,11 +1,13 @@
 // Presence among nodes: to the sessions that accounts have elsewhere, and what those said last, which is in the presence table.
+import { StanzaError } from '../base/errors.js'
 import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
 import type { Blocklists } from './blocklists.js'
 import { AVAILABLE, exactly } from './delivery.js'
 import type { Insisting } from './insisting.js'
-import type { Bus, Location, PresenceStore, RosterRow, Said } from './ports.js'
+import type { Bus, Location, Owner, PresenceStore, RosterRow, Said } from './ports.js'
+import { byNode } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
 import type { Broadcast, Here, Session } from './sessions.js'
 
@@ -21,6 +23,8 @@ export type Word =
   | ['push', wants: Wants, payload: string]
   /** Show what they say to an account, or (gone) that they are unavailable (lib/core/presence.ts). */
   | ['show', to: string, gone: boolean]
+  /** Its avatar has this hash now (lib/core/avatar.ts). */
+  | ['photo', hash: string]
 
 /** What a session may have asked to be told of. */
 export type Wants = 'blocklist'
@@ -31,6 +35,8 @@ export interface Elsewhere {
   tell(to: Jid, said: Broadcast): void
   /** To each node that has sessions of this account. */
   word(account: string, word: Word): void
+  /** Whether it has an available session on another node. Rejects with a StanzaError (wait) where that cannot be told. */
+  isAvailable(account: string): Promise<boolean>
   /** What sessions of these accounts on other nodes said last, which this session may see. */
   said(accounts: readonly string[], session: Session): Promise<readonly Said[]>
 }
@@ -40,7 +46,7 @@ export interface ElsewhereParts {
   readonly bus: Bus
   readonly store: PresenceStore
   readonly blocklists: Blocklists
-  readonly node: { readonly id: string; readonly epoch: number }
+  readonly node: Owner
   readonly insisting: Insisting
 }
 
@@ -49,7 +55,7 @@ export const WORD = '<word '
 
 /** Of words that say how something is only the last counts. */
 const replaces = (account: string, word: Word, n: number): string =>
-  (word[0] === 'roster' ? `roster ${account} ${word[1]}` : word[0] === 'blocks' ? `blocks ${account}` : `word ${n}`)
+  (word[0] === 'roster' ? `roster ${account} ${word[1]}` : word[0] === 'blocks' || word[0] === 'photo' ? `${word[0]} ${account}` : `word ${n}`)
 
 export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }: ElsewhereParts): Elsewhere => {
   /** To those that the account has by now. False: not all have it. */
@@ -80,7 +86,12 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }
     },
     word: (account, word) => {
       const octets = WORD + JSON.stringify(word)
-      insisting.insist(replaces(account, word, ++words), () => all(parseJid(account), ({ elsewhere }) => [...new Map(elsewhere.map((l) => [`${l.node} ${l.epoch}`, l])).values()], octets))
+      insisting.insist(replaces(account, word, ++words), () => all(parseJid(account), ({ elsewhere }) => [...byNode(elsewhere)].map(([first]) => first as Location), octets))
+    },
+    isAvailable: async (account) => {
+      const found = await cache.resolve(parseJid(account))
+      if (found === 'unknown') throw new StanzaError('resource-constraint', 'the account cannot be looked up now', { type: 'wait' })
+      return AVAILABLE.elsewhere(found).length > 0
     },
     said: async (accounts, { account, jid, member }) => {
       const all = await store.said(accounts, node)

@@ -1,6 +1,8 @@
 // What this node hands to others and takes from them (routing.md, step 5; durability.md D6): a committed message is a hint to
 // whoever has sessions of its account, with what the commit has made of it; stanzas that are not of the log go as they are; and
 // a few words among nodes. A hint that is lost costs time and never a message: its entry is in the log, and positions are compared.
+import type { Settings } from '../base/config.js'
+import { UsageError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
@@ -14,7 +16,7 @@ import type { Members } from './members.js'
 import type { Answer, Bus, Location, LoggedEntry, Owner } from './ports.js'
 import { THERE } from './outstanding.js'
 import { isBlocked } from './presence.js'
-import { bestElsewhere } from './route-cache.js'
+import { bestElsewhere, byNode } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
 import type { Session, Sessions } from './sessions.js'
 
@@ -84,6 +86,26 @@ const readHint = (text: string): { head: HintHead; xml: string } => {
   return { head: JSON.parse(text.slice(HINT.length, end)) as HintHead, xml: text.slice(end + 1) }
 }
 
+/**
+ * Octets that come to a client's stanza among nodes, at most: ` from=''` of the longest JID (RFC 7622 §3.1) whose resource is all
+ * apostrophes, six octets each, and ` xml:lang=''` (RFC 5646 §4.4.1); a hint's head; and a session's id in it.
+ */
+const STAMP = 8 + 1023 + 1 + 1023 + 1 + 6 * 1023 + 12 + 6 * 35
+const HEAD = 128
+const ID = 35
+
+/**
+ * Every stanza that a client may send must fit the bus: one that does not comes late at best. (One that has to be rewritten
+ * without prefixes, lib/wire/canonical.ts, may be longer; that is left to the log.) Throws UsageError.
+ */
+export const checkFits = ({ maxStanzaBytes, maxSessionsPerAccount }: Pick<Settings, 'maxStanzaBytes' | 'maxSessionsPerAccount'>, largest: number): void => {
+  const more = STAMP + HEAD + ID * maxSessionsPerAccount
+  if (maxStanzaBytes + more <= largest) return
+  const most = largest - more
+  throw new UsageError(`max_stanza_bytes is ${maxStanzaBytes}, with addresses that is ${maxStanzaBytes + more} octets among nodes, and the bus takes ${largest}: ` +
+    `raise max_payload of NATS (up to 4 MiB of it are used)${most < 10_000 ? '' : `, or set max_stanza_bytes to no more than ${most}`}`)
+}
+
 /** Whom a message is for (RFC 6121 §8.5), wherever they are; a resource that is not there any more had it for the account. */
 export const receivers = (sessions: Sessions, to: Jid, elsewhere: readonly Location[]): { readonly here: readonly Session[]; readonly there: readonly Location[] } => {
   if (to.resource !== '') {
@@ -116,14 +138,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
 
   /** One hint a node: its sessions stand at one log. @param originals of those that are to get the message itself */
   const hint = (account: string, elsewhere: readonly Location[], originals: readonly Location[], text: (ids: readonly string[]) => string): void => {
-    const nodes = new Map<string, Location[]>()
-    for (const location of elsewhere) {
-      const key = `${location.node} ${location.epoch}`
-      const there = nodes.get(key)
-      if (there === undefined) nodes.set(key, [location])
-      else there.push(location)
-    }
-    for (const locations of nodes.values()) {
+    for (const locations of byNode(elsewhere)) {
       const ids = originals.filter((l) => locations.includes(l)).map((l) => l.sessionId)
       void bus.send(locations[0] as Location, account, text(ids)).then((answer) => {
         // an entry that nobody there has any more: the others may have it. No answer, or a busy one, is no news of that kind
@@ -140,12 +155,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     feed.inherit(account)
     void Promise.resolve(cache.resolve(address)).then((found) => {
       if (found === 'unknown') return
-      const told = new Set<string>()
-      for (const location of found.elsewhere) {
-        const key = `${location.node} ${location.epoch}`
-        if (!told.has(key)) void bus.send(location, account, PULL)
-        told.add(key)
-      }
+      for (const [first] of byNode(found.elsewhere)) void bus.send(first as Location, account, PULL)
     })
   }
 

@@ -2,7 +2,7 @@
 // and in order for each session. Every change tells the other nodes the account's new generation.
 import { makeBatcher } from './batcher.js'
 import { makeInTurn } from './in-turn.js'
-import type { Bus, PresenceStore, Raised, Saved, SessionRow } from './ports.js'
+import type { Bus, Owner, PresenceStore, Raised, Saved, SessionRow } from './ports.js'
 import type { Broadcast, Session } from './sessions.js'
 
 export interface PresenceRows {
@@ -38,7 +38,7 @@ const LINGER = 2000
 
 /** @param unclean told of accounts that have had a session, here or elsewhere, which did not end in order */
 export const makePresenceRows = (
-  store: PresenceStore, bus: Bus, node: { id: string; epoch: number }, raised: (account: string, generation: number) => void, unclean: (account: string) => void, linger = LINGER,
+  store: PresenceStore, bus: Bus, node: Owner, raised: (account: string, generation: number) => void, unclean: (account: string) => void, linger = LINGER,
 ): PresenceRows => {
   let waiting = 0
   let retry: NodeJS.Timeout | null = null

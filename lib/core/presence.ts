@@ -39,7 +39,9 @@ export interface Presence {
   restate(account: string, change: (said: Stanza) => Stanza): void
   /** Answer a probe (§4.3.2). */
   probe(from: Jid, to: Jid, session: Session): Verdict | Promise<Verdict>
-  /** When the account's last session ended; null: never, or it has one now. */
+  /** Whether a session of the account is available, on whatever node. */
+  isAvailable(account: string): boolean | Promise<boolean>
+  /** When the account's last session ended; null: never, or it has one here now. */
   lastSeen(account: string): Promise<Departure | null>
   /** It is connected again: give it what waits for it, and let live traffic in where that was not done yet. */
   ready(session: Session): void
@@ -388,6 +390,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
       if (elsewhere === null) retold(session, [])
       else elsewhere.said([session.account, ...session.member.to], session).then((all) => retold(session, all), report)
     },
+    isAvailable: (account) => sessions.of(account).available.length > 0 || (elsewhere !== null && elsewhere.isAvailable(account)),
     lastSeen: async (account) => {
       if (sessions.of(account).available.length > 0) return null
       return leaving.get(account) ?? (await departures.load([account], false)).get(account) ?? null

@@ -80,6 +80,9 @@ export interface ResumptionParts {
   readonly takeover: TakeoverStore | null
   /** A session of this node is another's by now. */
   moved(session: Session): void
+  readonly node: Owner
+  /** Whose sessions of these accounts are another node's by now is told so. */
+  check(accounts: readonly string[]): Promise<void>
   /** Who has this session by its row; null: nobody. */
   ownerOf(account: string, sessionId: string): Promise<Owner | null>
   /** Ask its owner to have it ready. */
@@ -311,11 +314,18 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     }, goesOn)
     if (taken === null) return undefined
     const { from, left } = taken
-    parts.taken(from, account, id)
+    const isOther = from.id !== parts.node.id || from.epoch !== parts.node.epoch
+    if (isOther) parts.taken(from, account, id)
     const session = await revive(left)
     parts.raised(account, left.generation)
-    if (session !== null) takenFrom.set(session, from)
-    return session === null ? undefined : streams.get(session)
+    if (session !== null) {
+      if (isOther) takenFrom.set(session, from)
+      return streams.get(session)
+    }
+    // this node has adopted it meanwhile, as its row says now a second time
+    const adopted = find(account, id)
+    if (adopted !== undefined) adopted.session.incarnation = left.row.incarnation
+    return adopted
   }
 
   const reviveAll = async (found: readonly LeftSession[]): Promise<void> => {
@@ -479,7 +489,11 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       for (const account of await store.unclean()) parts.unclean(account)
       await reviveAll(await store.restore())
     },
-    adopt: reviveAll,
+    adopt: async (found) => {
+      await reviveAll(found)
+      // whose client resumed elsewhere before it was here, so that there was nobody to be told
+      await parts.check(found.map(({ row }) => row.account))
+    },
     fold,
     tick: () => {
       const now = clock.monotonic()

@@ -49,6 +49,8 @@ export interface RouteCache {
 interface Entry {
   readonly route: Route
   readonly era: number
+  /** When it was written, or confirmed; ms, monotonic. */
+  readonly at: number
 }
 
 const NOWHERE: Route = { generation: 0, elsewhere: [] }
@@ -93,7 +95,7 @@ export const makeRouteCache = (
           if (keep) absent.set(account, true, { ttl: jitter(options.negativeTtl) })
           return NOWHERE
         }
-        if (keep) entries.set(account, { route, era }, { ttl: jitter(options.ttl) })
+        if (keep) write(account, route)
         return route
       },
       () => {
@@ -105,6 +107,16 @@ export const makeRouteCache = (
     })
     flights.set(account, flight)
     return flight.promise
+  }
+
+  const write = (account: string, route: Route): void => {
+    entries.set(account, { route, era, at: clock.monotonic() }, { ttl: jitter(options.ttl) })
+  }
+
+  /** The entry was found wrong. One that has expired, or is from before a gap, would have been looked up again, and misled nobody. */
+  const wrong = (account: string): void => {
+    const entry = entries.peek(account)
+    if (entry !== undefined && entry.era === era) counters.stalest = Math.max(counters.stalest, clock.monotonic() - entry.at)
   }
 
   /** A look-up that was under way may have read before the commit. */
@@ -138,16 +150,18 @@ export const makeRouteCache = (
         count.hits++
         if (entry.route.generation === generation && (entry.era !== era || entries.getRemainingTTL(account) < options.ttl >> 1)) {
           count.confirmed++
-          entries.set(account, { route: entry.route, era }, { ttl: jitter(options.ttl) })
+          write(account, entry.route)
         }
         return entry.route
       }
       count.misses++
       if (entry !== undefined) count.outdated++
+      wrong(account)
       return fresh(account, generation)
     },
     stale: (account) => {
       count.refusedStale++
+      wrong(account)
       entries.delete(account)
       trip(account)
     },
@@ -178,6 +192,18 @@ export const makeRouteCache = (
     const flight = flights.get(account)
     if (flight !== undefined) flight.tripped = true
   }
+}
+
+/** By node: what sessions of one have in common is said to it once. */
+export const byNode = (locations: readonly Location[]): Iterable<readonly Location[]> => {
+  const nodes = new Map<string, Location[]>()
+  for (const location of locations) {
+    const key = `${location.node} ${location.epoch}`
+    const there = nodes.get(key)
+    if (there === undefined) nodes.set(key, [location])
+    else there.push(location)
+  }
+  return nodes.values()
 }
 
 /** The sessions elsewhere that a message to the bare JID is for, given the best priority here (RFC 6121 §8.5.2.1.1). */

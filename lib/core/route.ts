@@ -8,6 +8,7 @@ import type { Kind, Stanza } from '../base/stanza.js'
 import type { Accounts } from './accounts.js'
 import type { Ending } from './ending.js'
 import type { Blocklists } from './blocklists.js'
+import type { Avatars } from './avatar.js'
 import type { Caps } from './caps.js'
 import type { Db } from './ports.js'
 import type { Presence } from './presence.js'
@@ -131,6 +132,7 @@ export interface Services {
   readonly presence: Presence
   readonly members: Members
   readonly caps: Caps
+  readonly avatars: Avatars
   readonly accounts: Accounts
   /** Remove an account, tell its contacts, and end its sessions once what was going to be answered is written. False: there is none. */
   readonly removeAccount: (account: string) => Promise<boolean>

@@ -8,9 +8,11 @@ import type { Outlet, Session } from '../core/sessions.js'
 import { treeOf } from '../wire/tree.js'
 import { attribute } from '../wire/writer.js'
 import type { Host } from './host.js'
+import type { Link } from './link.js'
 
 export interface Managing extends Outlet, Wire {
   readonly host: Host
+  readonly link: Link
   send(octets: string): void
 }
 
@@ -57,8 +59,10 @@ const enable = async (connection: Managing, session: Session, frame: Frame): Pro
   const { resume, max } = attributesOf(frame)
   const wanted = !isTrue(resume) ? 0 : Math.max(1, Math.min(countOf(max) ?? settings.resumeWindow, settings.resumeWindow))
   try {
+    // §3, §5: where the session is, so that it need not be taken over. A WebSocket's client cannot go there
+    const location = connection.link.kind === 'tcp' ? attribute('location', settings.publicAddress ?? '') : ''
     await resumption.enable(session, connection, settings.resumeWindow === 0 ? 0 : wanted, ({ id, lasts }) => {
-      connection.send(lasts === 0 ? `<enabled xmlns='${NS.sm}'/>` : `<enabled xmlns='${NS.sm}'${attribute('id', id)} resume='true' max='${lasts}'/>`)
+      connection.send(lasts === 0 ? `<enabled xmlns='${NS.sm}'/>` : `<enabled xmlns='${NS.sm}'${attribute('id', id)}${location} resume='true' max='${lasts}'/>`)
     })
   } catch (error) {
     if (!(error instanceof AwayError)) throw error

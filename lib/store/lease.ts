@@ -1,14 +1,13 @@
 // The lease of a node in the `node` table (routing.md, step 8): its renewals, what it sees of the others, and how one of them
 // is declared over. The rules, and all clocks, are in lib/cluster/lease.ts. Sessions are not touched here.
 import { AwayError } from '../base/errors.js'
-import type { Db, LeaseStore, WatchedNode } from '../core/ports.js'
-import type { Node } from './node.js'
+import type { Db, LeaseStore, Owner, WatchedNode } from '../core/ports.js'
 
 /**
  * `db` has a connection for this alone, so that a renewal does not wait behind anything.
  * @param timeout ms for an answer; then it is an AwayError. A connection whose other end is gone can say nothing for long
  */
-export const leaseStore = (db: Db, node: Node, timeout: number): LeaseStore => {
+export const leaseStore = (db: Db, node: Owner, timeout: number): LeaseStore => {
   const reaper = `${node.id} ${node.epoch}`
   const ask = <R>(text: string, values: readonly unknown[]): Promise<R[]> => within(db.query<R>(text, values), timeout)
   return {

@@ -1,11 +1,6 @@
 // Nodes: an id, and an epoch for each life of it. Leases come with the second node (routing.md, steps 8 and 10).
 import { UsageError } from '../base/errors.js'
-import type { Db } from '../core/ports.js'
-
-export interface Node {
-  readonly id: string
-  readonly epoch: number
-}
+import type { Db, Owner } from '../core/ports.js'
 
 export interface NodeRow {
   readonly id: string
@@ -31,7 +26,7 @@ export const nodes = (db: Db): Promise<NodeRow[]> => db.query<NodeRow>(
  * predecessor is gone; its sessions are taken over as those of any node that is over (lib/store/takeover.ts).
  * Throws UsageError while a node lives that believes it is alone.
  */
-export const joinNodes = async (db: Db, id: string): Promise<Node> => db.transaction(async (tx) => {
+export const joinNodes = async (db: Db, id: string): Promise<Owner> => db.transaction(async (tx) => {
   await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
   const alone = await tx.query<NodeRow>(`
     select id, extract(epoch from clock_timestamp() - renewed)::float8 as age from node where not signed_off and alone and id <> $1 and renewed > clock_timestamp() - make_interval(secs => $2)`, [id, OVER])
@@ -47,7 +42,7 @@ export const joinNodes = async (db: Db, id: string): Promise<Node> => db.transac
 })
 
 /** Lives of nodes that are over, and have left sessions. */
-export const orphans = (db: Db): Promise<Node[]> => db.query<Node>(`
+export const orphans = (db: Db): Promise<Owner[]> => db.query<Owner>(`
   select distinct p.node as id, p.epoch from presence p left join node n on n.id = p.node and n.epoch = p.epoch and not n.signed_off and n.reaped_by is null
   where n.id is null`)
 
@@ -56,7 +51,7 @@ export const orphans = (db: Db): Promise<Node[]> => db.query<Node>(`
  * Throws UsageError while another node lives: without NATS each would believe that it is alone, and mail would be lost.
  * Nobody else lives, then, so whatever sessions the tables hold are this node's to resume or to end (lib/core/resumption.ts).
  */
-export const registerNode = async (db: Db, id: string): Promise<Node> => db.transaction(async (tx) => {
+export const registerNode = async (db: Db, id: string): Promise<Owner> => db.transaction(async (tx) => {
   // of two that start at once neither would see the other's row
   await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
   const [row] = await tx.query<{ epoch: number }>(`
@@ -78,12 +73,12 @@ export const registerNode = async (db: Db, id: string): Promise<Node> => db.tran
 })
 
 /** Say that this node still lives. */
-export const renew = async (db: Db, { id, epoch }: Node): Promise<void> => {
+export const renew = async (db: Db, { id, epoch }: Owner): Promise<void> => {
   await db.query('update node set renewal = renewal + 1, renewed = now() where id = $1 and epoch = $2', [id, epoch])
 }
 
 /** This node ends in order: its rows are gone, but for those of sessions that can be resumed; nobody has to wait for it. */
-export const signOff = (db: Db, { id, epoch }: Node): Promise<void> => db.transaction(async (tx) => {
+export const signOff = (db: Db, { id, epoch }: Owner): Promise<void> => db.transaction(async (tx) => {
   // accounts before sessions, and in order, as everything that locks them does
   await tx.query(`
     select 1 from account where account in (select account from presence where node = $1 and epoch = $2) order by account for update`, [id, epoch])

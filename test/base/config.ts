@@ -113,6 +113,15 @@ t.test('an empty port is off, 0 is any free port', async t => {
   t.equal(settings.httpPort, 0)
 })
 
+t.test('the place where a node is reached is a host, and a port where one is named', async t => {
+  const read = (written: string): string | null => readSettings({ env: { JIDWAY_PUBLIC_ADDRESS: written } }).settings.publicAddress
+  for (const written of ['chat-1.example.org:5222', 'chat-1.example.org', '192.0.2.1:5223', '[2001:db8::1]:5222', '[2001:db8::1]', 'bücher.example:1']) t.equal(read(written), written)
+  t.equal(read(''), null)
+  for (const written of ['2001:db8::1', 'a.example:0', 'a.example:65536', 'a.example:', ':5222', '[::1', '[a.example]:1', 'a b:1', 'xmpp://a.example']) {
+    t.match(refusal({ env: { JIDWAY_PUBLIC_ADDRESS: written } }), /it must be host or host:port/, written)
+  }
+})
+
 t.test('a list is written with commas, or as a list in the file', async t => {
   t.same(readSettings({ env: { JIDWAY_DOMAIN: 'a.example, b.example' } }).settings.domain, ['a.example', 'b.example'])
   t.same(readSettings({ env: { JIDWAY_DOMAIN: 'A.Example., xn--bcher-kva.example' } }).settings.domain, ['a.example', 'bücher.example'], 'domains are normalised')

@@ -260,7 +260,7 @@ t.test('a NATS that takes little: batches stay below it, what is longer is refus
 t.test('a NATS through which nothing fits, or that is not there, or that is written wrong: the start fails and says why', NEEDS_NATS, async (t) => {
   const server = await natsServer(t, 'max_payload: 4096')
   const open = (url: string, more: object = {}): Promise<unknown> => openBus({
-    url, node: { id: 'a', epoch: 1 }, now: Date.now, ...more, handlers: { take: () => [], invalidated: () => {}, gap: () => {}, report: () => {} },
+    url, node: { id: 'a', epoch: 1 }, now: Date.now, ...more, handlers: { take: () => [], invalidated: () => {}, gap: () => {}, left: () => {}, report: () => {} },
   })
   await t.rejects(open(server.url), { name: 'UsageError', message: /max_payload of NATS is 4096/ })
   await server.kill()

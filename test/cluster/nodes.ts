@@ -1,4 +1,6 @@
 // Three nodes on one Postgres and one NATS: who is on one reaches who is on another, with whatever it sends.
+import { createHash } from 'node:crypto'
+import type { Element } from 'ltx'
 import t from 'tap'
 import type { RawClient } from '../helpers/client.js'
 import { takeoverStore } from '../../lib/store/takeover.js'
@@ -9,26 +11,25 @@ const SM = 'urn:xmpp:sm:3'
 const body = (text: string) => (e: { getChildText(name: string): string | null }): boolean => e.getChildText('body') === text
 const chat = (to: string, text: string): string => `<message to='${to}' type='chat'><body>${text}</body></message>`
 const bodies = (client: RawClient): (string | null)[] => client.elements.filter((e) => e.name === 'message' && e.getChild('body') !== undefined).map((e) => e.getChildText('body'))
-const friends = async (node: ClusterNode, one: string, other: string): Promise<void> => {
-  for (const [account, jid] of [[one, other], [other, one]]) {
-    await node.db.query("insert into roster (account, jid, name, subscription, listed, ver) values ($1, $2, '', 'both', true, 1)", [`${account}@localhost`, `${jid}@localhost`])
-  }
-}
-
-const managed = async (client: RawClient): Promise<unknown> => {
+const enabled = async (client: RawClient): Promise<string> => {
   client.send(`<enable xmlns='${SM}' resume='true'/>`)
-  return (await client.next((e) => e.name === 'enabled')).attrs['id']
+  return String((await client.next((e) => e.name === 'enabled')).attrs['id'])
 }
-const resume = async (node: ClusterNode, user: string, id: unknown, h: number): Promise<RawClient> => {
+const resumed = async (node: ClusterNode, user: string, id: string, h: number): Promise<RawClient> => {
   const client = await node.client()
   await client.open()
   client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0${user}\0${user}`).toString('base64')}</auth>`)
   await client.next((e) => e.name === 'success')
   client.restart()
   await client.open()
-  client.send(`<resume xmlns='${SM}' previd='${String(id)}' h='${h}'/>`)
+  client.send(`<resume xmlns='${SM}' previd='${id}' h='${h}'/>`)
   await client.next((e) => e.name === 'resumed')
   return client
+}
+const friends = async (node: ClusterNode, one: string, other: string): Promise<void> => {
+  for (const [account, jid] of [[one, other], [other, one]]) {
+    await node.db.query("insert into roster (account, jid, name, subscription, listed, ver) values ($1, $2, '', 'both', true, 1)", [`${account}@localhost`, `${jid}@localhost`])
+  }
 }
 
 t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
@@ -116,8 +117,7 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
 
   t.test('a stream is resumed on another node, although the old one lives and does not know', async (t) => {
     const juliet = await b.login('juliet', 'balcony')
-    juliet.send(`<enable xmlns='${SM}' resume='true'/>`)
-    const { attrs: { id } } = await juliet.next((e) => e.name === 'enabled')
+    const id = await enabled(juliet)
     await juliet.presence()
     const romeo = await a.login('romeo', 'orchard')
     await romeo.presence()
@@ -132,7 +132,7 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     // what is not of the log is done, too, although no commit has said so yet; her old node is asked
     for (let i = 0; i < 3; i++) juliet.send("<message to='romeo@localhost/orchard' type='headline'><body>news</body></message>")
     for (let i = 0; i < 3; i++) await romeo.next(body('news'))
-    const again = await resume(c, 'juliet', id, 0)
+    const again = await resumed(c, 'juliet', id, 0)
     t.equal(again.elements.find((e) => e.name === 'resumed')?.attrs['h'], '5', 'her presence, a ping, and the news')
     await again.next(body('one'))
     await juliet.ended
@@ -150,14 +150,14 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
   t.test('D9: a session is taken, and the answer lost: its old node does not give it out again, and nobody forgets it', async (t) => {
     const epoch = async (node: ClusterNode): Promise<number> => ((await a.db.query<{ epoch: number }>('select epoch from node where id = $1', [node.id]))[0] as { epoch: number }).epoch
     const juliet = await b.login('juliet', 'balcony')
-    const id = await managed(juliet)
+    const id = await enabled(juliet)
     await juliet.presence()
     const [session] = b.sessions.of('juliet@localhost').all
     // neither b nor c hears of it
     const lost = takeoverStore(c.db, { id: 'c', epoch: await epoch(c) })
     t.ok(await lost.take('juliet@localhost', session?.id as string))
     juliet.destroy()
-    const again = await resume(b, 'juliet', id, juliet.elements.filter((e) => ['message', 'presence', 'iq'].includes(e.name)).length)
+    const again = await resumed(b, 'juliet', id, juliet.elements.filter((e) => ['message', 'presence', 'iq'].includes(e.name)).length)
     t.same([a, b, c].map((node) => node.sessions.of('juliet@localhost').all.length), [0, 1, 0])
     t.match(await a.db.query('select node from presence where account = $1', ['juliet@localhost']), [{ node: 'b' }])
 
@@ -166,7 +166,7 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     b.sessions.of('juliet@localhost').all[0]?.outlet.drop()
     for (let i = 0; i < 100 && c.sessions.of('juliet@localhost').all.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 100))
     t.equal(c.sessions.of('juliet@localhost').all.length, 1, 'found by who has it by its row')
-    const third = await resume(a, 'juliet', id, 0)
+    const third = await resumed(a, 'juliet', id, 0)
     const romeo = await c.login('romeo')
     romeo.send(chat('juliet@localhost', 'found'))
     await third.next(body('found'))
@@ -208,7 +208,7 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
 
   t.test('routing.md, step 9: a node that has stood still for too long sends nothing, from the first stanza on, and goes on when its lease is renewed', async (t) => {
     let ahead = 0
-    const d = await start('d', { now: () => Date.now() + ahead, monotonic: () => performance.now() })
+    const d = await start('d', {}, { now: () => Date.now() + ahead, monotonic: () => performance.now() })
     const juliet = await d.login('juliet', 'balcony')
     const romeo = await d.login('romeo', 'orchard')
     await juliet.presence()
@@ -229,26 +229,88 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     for (const node of [a, b, c]) node.complaints.splice(0)
   })
 
+  t.test('an avatar is the account\'s: set on one node, said by its sessions on all, and by what they say later', async (t) => {
+    const romeo = await a.login('romeo', 'orchard')
+    await romeo.presence()
+    const desk = await b.login('juliet', 'desk')
+    const phone = await c.login('juliet', 'phone')
+    for (const client of [desk, phone]) await client.presence()
+    const stated = (resource: string, photo: string) => (e: Element): boolean => e.name === 'presence' && e.attrs['from'] === `juliet@localhost/${resource}` &&
+      e.getChild('x', 'vcard-temp:x:update')?.getChildText('photo') === photo
+    const set = async (client: RawClient, picture: string): Promise<string> => {
+      const image = Buffer.from(picture)
+      await client.iq('set', `<vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>${image.toString('base64')}</BINVAL></PHOTO></vCard>`)
+      return createHash('sha1').update(image).digest('hex')
+    }
+    const first = await set(desk, 'one')
+    for (const resource of ['desk', 'phone']) await romeo.next(stated(resource, first))
+    // what its own client says of it is put right, as it is where it was set
+    phone.send("<presence><status>ready</status><x xmlns='vcard-temp:x:update'><photo>00</photo></x></presence>")
+    t.equal((await romeo.next((e) => e.getChildText('status') === 'ready')).getChild('x', 'vcard-temp:x:update')?.getChildText('photo'), first)
+    const second = await set(phone, 'two')
+    for (const resource of ['desk', 'phone']) await romeo.next(stated(resource, second))
+    const late = await b.login('romeo', 'late')
+    await late.presence()
+    for (const resource of ['desk', 'phone']) await late.next(stated(resource, second))
+    for (const client of [romeo, desk, phone, late]) await client.close()
+    fine()
+  })
+
+  t.test('what a client can do is known where its stream is resumed', async (t) => {
+    const announced = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:a' ver='not-to-be-verified'/>"
+    const explain = async (client: RawClient): Promise<void> => {
+      const question = await client.next((e) => e.name === 'iq' && e.getChild('query', 'http://jabber.org/protocol/disco#info') !== undefined)
+      client.send(`<iq type='result' id='${String(question.attrs['id'])}' to='${String(question.attrs['from'])}'>` +
+        "<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:a:b+notify'/></query></iq>")
+    }
+    const features = (node: ClusterNode): unknown => [...node.sessions.of('juliet@localhost').all[0]?.caps?.features ?? []]
+    const juliet = await b.login('juliet', 'balcony')
+    const id = await enabled(juliet)
+    await juliet.presence(announced)
+    await explain(juliet)
+    await juliet.skip()
+    t.same(features(b), ['urn:a:b+notify'])
+    const again = await resumed(c, 'juliet', id, 0)
+    await explain(again)
+    await again.skip()
+    t.same(features(c), ['urn:a:b+notify'])
+    await again.close()
+  })
+
+  t.test('last activity: who is available on another node is not away', async (t) => {
+    const seconds = async (client: RawClient, to: string): Promise<string> => String((await client.iq('get', "<query xmlns='jabber:iq:last'/>", to)).getChild('query')?.attrs['seconds'])
+    const romeo = await a.login('romeo', 'orchard')
+    await romeo.presence()
+    const desk = await b.login('juliet', 'desk')
+    const phone = await c.login('juliet', 'phone')
+    for (const client of [desk, phone]) await client.presence()
+    // its node knows of no other session there
+    await desk.close()
+    await romeo.next((e) => e.attrs['from'] === 'juliet@localhost/desk' && e.attrs['type'] === 'unavailable')
+    await a.db.query("update departure set at = at - 60000 where account = 'juliet@localhost'")
+    t.equal(await seconds(romeo, 'juliet@localhost'), '0')
+    await phone.close()
+    await romeo.next((e) => e.attrs['from'] === 'juliet@localhost/phone' && e.attrs['type'] === 'unavailable')
+    await a.db.query("update departure set at = at - 60000 where account = 'juliet@localhost'")
+    // its row is marked a moment after contacts have heard of the end
+    for (let tries = 0; await seconds(romeo, 'juliet@localhost') === '0' && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20))
+    t.match(await seconds(romeo, 'juliet@localhost'), /^6\d$/)
+    await romeo.close()
+    fine()
+  })
+
   t.test('a node that leaves in order: its sessions go on elsewhere, those that cannot are over', async (t) => {
     const romeo = await a.login('romeo', 'orchard')
     await romeo.presence()
     const leaving = await start('d')
     const juliet = await leaving.login('juliet', 'balcony')
-    juliet.send(`<enable xmlns='${SM}' resume='true'/>`)
-    const { attrs: { id } } = await juliet.next((e) => e.name === 'enabled')
+    const id = await enabled(juliet)
     await juliet.presence()
     await romeo.next((e) => e.name === 'presence' && e.attrs['from'] === 'juliet@localhost/balcony')
     const seen = romeo.elements.length
     await leaving.stop()
     romeo.send(chat('juliet@localhost', 'while it leaves'))
-    const again = await b.client()
-    await again.open()
-    again.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from('\0juliet\0juliet').toString('base64')}</auth>`)
-    await again.next((e) => e.name === 'success')
-    again.restart()
-    await again.open()
-    again.send(`<resume xmlns='${SM}' previd='${String(id)}' h='99'/>`)
-    await again.next((e) => e.name === 'resumed')
+    const again = await resumed(b, 'juliet', id, 99)
     await again.next(body('while it leaves'))
     t.notOk(romeo.elements.slice(seen).some((e) => e.attrs['from'] === 'juliet@localhost/balcony' && e.name === 'presence'))
     t.same(leaving.complaints, [])

@@ -2,7 +2,7 @@
 // can be slow, wrong or away; and once with a second node's rows in a real Postgres.
 import t from 'tap'
 import { makeCounters } from '../../lib/core/counters.js'
-import { makeRouteCache } from '../../lib/core/route-cache.js'
+import { byNode, makeRouteCache } from '../../lib/core/route-cache.js'
 import type { RouteCache, RouteCacheOptions } from '../../lib/core/route-cache.js'
 import { EMPTY, makeSessions } from '../../lib/core/sessions.js'
 import type { Here } from '../../lib/core/sessions.js'
@@ -10,7 +10,7 @@ import type { Location } from '../../lib/core/ports.js'
 import { parseJid } from '../../lib/base/jid.js'
 import { addAccounts } from '../../lib/store/accounts.js'
 import { presenceStore } from '../../lib/store/presence.js'
-import { fakeClock, memoryStore, scriptedBus, testCore } from '../helpers/core.js'
+import { fakeClock, frame, memoryStore, scriptedBus, testCore } from '../helpers/core.js'
 import type { FakeClock, MemoryStore } from '../helpers/core.js'
 import { testDatabase } from '../helpers/database.js'
 
@@ -273,6 +273,39 @@ t.test('a commit says how an entry stands: of its generation it is used however 
   t.match(counters.route, { outdated: 1, lookups: 2 })
 })
 
+t.test('the longest staleness: how old an entry was that a commit, or who refused, showed to be wrong', async (t) => {
+  const { cache, store, clock, counters } = setUp()
+  let generation = 3
+  const asked = scripted(store, Array.from({ length: 9 }, () => async () => ({ generation, resource: 'balcony' })))
+  const older = async (ms: number): Promise<void> => {
+    await at(cache, generation)
+    clock.time += ms
+    await at(cache, ++generation)
+  }
+  await older(2000)
+  t.equal(counters.stalest, 2000)
+  await older(1000)
+  t.equal(counters.stalest, 2000)
+  clock.time += 3000
+  cache.stale(JULIET.bare)
+  t.equal(counters.stalest, 3000)
+  await at(cache, generation)
+  clock.time += 40_000
+  await at(cache, generation) // it counts as written anew
+  clock.time += 4000
+  cache.stale(JULIET.bare)
+  t.equal(counters.stalest, 4000)
+  cache.stale(JULIET.bare)
+  await older(3_600_000)
+  t.equal(counters.stalest, 4000, 'it had expired, and would have been looked up again')
+  await at(cache, generation)
+  clock.time += 10_000
+  cache.invalidateAll()
+  await at(cache, ++generation)
+  t.equal(counters.stalest, 4000, 'after a gap, too')
+  t.equal(asked.count, 7)
+})
+
 t.test('a look-up that began before the commit is not enough', async (t) => {
   const { cache, store } = setUp()
   let answer = (): void => {}
@@ -298,4 +331,21 @@ t.test('an entry that only reads used is looked up again once it has expired, al
   clock.time += 120_000
   await where(cache)
   t.equal(asked.count, 2)
+})
+
+t.test('of an account with several sessions on a node, each node is told once: what they share, and the hint of a message', async (t) => {
+  const store = memoryStore(['juliet@localhost', 'romeo@localhost'])
+  const at = (node: string, epoch: number, sessionId: string): Location => ({ resource: sessionId, sessionId, node, epoch, priority: 0 })
+  const route = [at('b', 1, 's1'), at('c', 1, 's2'), at('b', 1, 's3'), at('b', 2, 's4')]
+  store.elsewhere.set('juliet@localhost', route)
+  const bus = scriptedBus()
+  const core = testCore({ store, bus })
+  const nodes = (): string[] => bus.sent.splice(0).map(({ to }) => `${to.node} ${to.epoch}`).toSorted()
+  t.same([...byNode(route)].map((some) => some.map((l) => l.sessionId)), [['s1', 's3'], ['s2'], ['s4']])
+  core.services.presence.show('juliet@localhost', 'romeo@localhost')
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(nodes(), ['b 1', 'b 2', 'c 1'])
+  const xml = "<message xmlns='jabber:client' from='romeo@localhost/orchard' to='juliet@localhost' type='chat'><body>one</body></message>"
+  core.handOver.received({ stanza: frame(xml), from: parseJid('romeo@localhost/orchard'), to: JULIET, sender: null, xml }, { seq: 1, mark: 0, flags: 0, generation: 0 }, route)
+  t.same(nodes(), ['b 1', 'b 2', 'c 1'])
 })

@@ -1,9 +1,6 @@
 // A NATS server for a test: the program `nats-server` (Debian's package of that name), on a free port of loopback, killed and
 // started again as the test wants. And buses on it, which play the nodes of a cluster.
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, openSync, closeSync, rmSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,65 +10,26 @@ import { openBus } from '../../lib/cluster/bus.js'
 import type { BusOptions, Handlers, NatsBus } from '../../lib/cluster/bus.js'
 import type { Handed } from '../../lib/cluster/envelope.js'
 import type { Answer, Location } from '../../lib/core/ports.js'
+import { makeNats, natsProgram } from '../../lib/chaos/nats.js'
+import type { Nats } from '../../lib/chaos/nats.js'
 import { freePorts } from '../../lib/chaos/node.js'
 import { random } from '../../lib/chaos/random.js'
 import type { Teardown } from './database.js'
 
-const PROGRAM = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/bin'].map((folder) => join(folder, 'nats-server')).find((file) => existsSync(file))
-
 /** Options of a test that needs it. */
-export const NEEDS_NATS = { skip: PROGRAM === undefined ? 'needs the program nats-server (Debian: apt-get install nats-server)' : false }
+export const NEEDS_NATS = { skip: natsProgram(process.env) === undefined ? 'needs the program nats-server (Debian: apt-get install nats-server)' : false }
 
-export interface NatsServer {
-  readonly url: string
-  /** As `kill -9` does; resolves when it is gone. */
-  kill(): Promise<void>
-  freeze(): void
-  thaw(): void
-  /** On the same port. */
-  start(): Promise<void>
-}
-
-export const natsServer = async (t: Teardown, config = ''): Promise<NatsServer> => {
+/** @param config lines of its configuration */
+export const natsServer = async (t: Teardown, config = ''): Promise<Nats> => {
   const folder = mkdtempSync(join(tmpdir(), 'jidway-nats-'))
   const [port = 0] = await freePorts(1, random(folder))
-  writeFileSync(join(folder, 'nats.conf'), `listen: 127.0.0.1:${port}\n${config}\n`)
-  let child: ChildProcess | null = null
-
-  const kill = async (): Promise<void> => {
-    const ending = child
-    child = null
-    if (ending === null || ending.exitCode !== null) return
-    const gone = new Promise((done) => ending.once('exit', done))
-    ending.kill('SIGKILL')
-    await gone
-  }
-  const start = async (): Promise<void> => {
-    const log = openSync(join(folder, 'nats.log'), 'a')
-    child = spawn(PROGRAM as string, ['-c', join(folder, 'nats.conf')], { stdio: ['ignore', log, log] })
-    closeSync(log)
-    for (let tries = 0; !await answers(port); tries++) {
-      if (tries > 200) throw new Error('nats-server does not start')
-      await sleep(25)
-    }
-  }
-
+  const nats = await makeNats(folder, port, process.env, config)
   t.teardown(async () => {
-    await kill()
+    await nats.kill()
     rmSync(folder, { recursive: true, force: true })
   })
-  await start()
-  return { url: `nats://127.0.0.1:${port}`, kill, start, freeze: () => void child?.kill('SIGSTOP'), thaw: () => void child?.kill('SIGCONT') }
+  return nats
 }
-
-const answers = (port: number): Promise<boolean> => new Promise((done) => {
-  const socket = createConnection(port, '127.0.0.1')
-  socket.once('data', () => { // it speaks first
-    socket.destroy()
-    done(true)
-  })
-  socket.once('error', () => done(false))
-})
 
 export interface TestNode {
   readonly bus: NatsBus
@@ -97,6 +55,7 @@ export const testNode = async (t: Teardown, url: string, id: string, { epoch = 1
       }),
       invalidated: invalidated ?? ((account, generation) => void node.heard.push(`${account} ${generation}`)),
       gap: () => void node.heard.push('gap'),
+      left: () => void node.heard.push('left'),
       report: (error) => void node.reports.push(error),
     },
   })

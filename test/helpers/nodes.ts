@@ -27,7 +27,8 @@ export interface ClusterNode extends Server {
 
 export interface TestCluster {
   readonly nodes: readonly [ClusterNode, ClusterNode, ClusterNode]
-  start(id: string, clock?: Clock): Promise<ClusterNode>
+  readonly databaseUrl: string
+  start(id: string, more?: Partial<Settings>, clock?: Clock): Promise<ClusterNode>
 }
 
 let clusters = 0
@@ -36,10 +37,10 @@ export const testNodes = async (t: Teardown, overrides: Partial<Settings> = {}):
   const { url: natsUrl } = await natsServer(t)
   const databaseUrl = await testUrl(t)
   const prefix = `nodes${++clusters}`
-  const start = async (id: string, clock?: Clock): Promise<ClusterNode> => {
+  const start = async (id: string, more: Partial<Settings> = {}, clock?: Clock): Promise<ClusterNode> => {
     const settings = defaultSettings({
       insecureLoopback: true, c2sPort: 0, c2sTlsPort: null, httpPort: null, httpsPort: null, host: '127.0.0.1', pbkdf2Iterations: 4096, stopTimeout: 2,
-      natsUrl, databaseUrl, lease: 2, grace: 8, ...overrides,
+      natsUrl, databaseUrl, lease: 2, grace: 8, ...overrides, ...more,
     })
     const complaints: string[] = []
     const log = pino({ level: 'warn' }, { write: (line: string) => void complaints.push(line) })
@@ -62,5 +63,5 @@ export const testNodes = async (t: Teardown, overrides: Partial<Settings> = {}):
   }
   const a = await start('a')
   await addUsers(a.db, USERS)
-  return { nodes: [a, await start('b'), await start('c')], start }
+  return { nodes: [a, await start('b'), await start('c')], databaseUrl, start }
 }

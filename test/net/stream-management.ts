@@ -1,6 +1,8 @@
 // Stream management (XEP-0198) on the wire, over a real server.
 import t from 'tap'
+import { WebSocket } from 'ws'
 import { testServer } from '../helpers/server.js'
+import type { TestServer } from '../helpers/server.js'
 import type { RawClient } from '../helpers/client.js'
 
 const SM = 'urn:xmpp:sm:3'
@@ -42,6 +44,40 @@ t.test('an <a/> covers what is committed; a message comes with its stanza-id', a
   juliet.send(`<a xmlns='${SM}' h='1'/>`)
   await romeo.close()
   await juliet.close()
+})
+
+t.test('who may resume is told where, if the operator says so', async (t) => {
+  const told = async (other: TestServer, more: string): Promise<string | undefined> => {
+    const client = await other.login('romeo', 'located')
+    client.send(`<enable xmlns='${SM}'${more}/>`)
+    const { attrs } = await client.next(named('enabled'))
+    await client.close()
+    return attrs['location'] as string | undefined
+  }
+  t.equal(await told(server, " resume='true'"), undefined)
+  const placed = await testServer(t, { publicAddress: '[2001:db8::1]:5222' })
+  t.equal(await told(placed, " resume='true'"), '[2001:db8::1]:5222')
+  t.equal(await told(placed, ''), undefined, 'nothing to resume')
+  // a WebSocket cannot be opened there
+  const ws = new WebSocket(`ws://127.0.0.1:${placed.http}/xmpp-websocket`, 'xmpp')
+  t.teardown(() => ws.terminate())
+  let got = ''
+  ws.on('message', (data: Buffer) => (got += data.toString()))
+  await new Promise((resolve) => ws.once('open', resolve))
+  const say = async (xml: string, answer: RegExp): Promise<void> => {
+    ws.send(xml)
+    for (let tries = 0; !answer.test(got); tries++) {
+      if (tries > 500) throw new Error(`no answer to ${xml}: ${got}`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  const open = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>"
+  await say(open, /mechanisms/)
+  await say(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from('\0romeo\0romeo').toString('base64')}</auth>`, /<success/)
+  await say(open, /<bind/)
+  await say("<iq xmlns='jabber:client' type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", /id='b1'/)
+  await say(`<enable xmlns='${SM}' resume='true'/>`, /<enabled[^>]* resume='true'/)
+  t.notMatch(got, /location=/)
 })
 
 t.test('a stream that breaks is resumed: nothing lost, nothing twice, and contacts see nothing', async (t) => {

@@ -3,11 +3,10 @@
 import t from 'tap'
 import { record } from '../../lib/core/journal.js'
 import type { JournalPart } from '../../lib/core/journal.js'
-import type { SessionRow, StreamRow } from '../../lib/core/ports.js'
+import type { Owner, SessionRow, StreamRow } from '../../lib/core/ports.js'
 import { addAccounts, deleteAccount } from '../../lib/store/accounts.js'
 import { logStore } from '../../lib/store/log.js'
 import { registerNode, renew, signOff } from '../../lib/store/node.js'
-import type { Node } from '../../lib/store/node.js'
 import { presencesOf, presenceStore } from '../../lib/store/presence.js'
 import { resumptionStore } from '../../lib/store/resumption.js'
 import { testDatabase } from '../helpers/database.js'
@@ -23,12 +22,12 @@ const rowOf = (account: string, more: Partial<StreamRow> = {}): StreamRow => ({
   account, sessionId: `s ${account}`, resource: 'balcony', incarnation: 1, lasts: 600, detached: null,
   h: 0, outbound: 0, position: 0, unacked: [], requests: [], folded: 0, details: '{}', ...more,
 })
-const presence = (account: string, node: Node, more: Partial<SessionRow> = {}): SessionRow => ({
+const presence = (account: string, node: Owner, more: Partial<SessionRow> = {}): SessionRow => ({
   account, resource: 'balcony', sessionId: `s ${account}`, incarnation: 1, node: node.id, epoch: node.epoch, priority: 0, presence: '<presence/>', fresh: true, ...more,
 })
 const part = (account: string, more: Partial<JournalPart> = {}): JournalPart =>
   ({ account, sessionId: `s ${account}`, incarnation: 1, h: 0, records: [], requests: [], details: null, ...more })
-const life = async (): Promise<{ node: Node; store: ReturnType<typeof resumptionStore>; log: ReturnType<typeof logStore>; note: (...parts: JournalPart[]) => Promise<void> }> => {
+const life = async (): Promise<{ node: Owner; store: ReturnType<typeof resumptionStore>; log: ReturnType<typeof logStore>; note: (...parts: JournalPart[]) => Promise<void> }> => {
   const node = await registerNode(db, 'n1')
   const log = logStore(db, node, 'always')
   let n = 0
@@ -38,7 +37,7 @@ const life = async (): Promise<{ node: Node; store: ReturnType<typeof resumption
   }
 }
 /** A session with its stream. */
-const withSession = async ({ node, store }: { node: Node; store: ReturnType<typeof resumptionStore> }, more: Partial<StreamRow> = {}): Promise<string> => {
+const withSession = async ({ node, store }: { node: Owner; store: ReturnType<typeof resumptionStore> }, more: Partial<StreamRow> = {}): Promise<string> => {
   const account = await newAccount()
   await presenceStore(db).save([presence(account, node)])
   await store.save(rowOf(account, more))

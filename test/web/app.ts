@@ -103,6 +103,9 @@ t.test('/metrics counts what happened, in Prometheus\' format', async (t) => {
   t.equal(await value('jidway_connections'), 2)
   t.equal(await value('jidway_unauthenticated'), 1)
   t.equal(await value('jidway_stanzas_total{ending="delivered"}'), 1)
+  t.equal(await value('jidway_route_staleness_seconds'), 0)
+  server.counters.stalest = 1500
+  t.equal(await value('jidway_route_staleness_seconds'), 1.5)
   t.equal(await value('jidway_stanzas_total{ending="stored"}'), 1)
   t.equal(await value('jidway_stanzas_total{ending="refused"}'), 1)
   t.equal(await value('jidway_durability{domain="localhost",mode="durable"}'), 1)

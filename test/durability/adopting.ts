@@ -1,0 +1,63 @@
+// Sessions of a node that is over are taken by others just when their clients come back (durability.md D9): whichever is first,
+// there is one session in the end, where its client is.
+import t from 'tap'
+import type { LeftSession, TakeoverStore } from '../../lib/core/ports.js'
+import { memoryStore, NODE, recordingSession, scriptedBus, testCore } from '../helpers/core.js'
+import type { TestCore } from '../helpers/core.js'
+
+const JULIET = 'juliet@localhost'
+const left = (incarnation: number): LeftSession => ({
+  last: 0, generation: 1,
+  row: { account: JULIET, resource: 'balcony', sessionId: 's9', incarnation, node: NODE.id, epoch: NODE.epoch, priority: 0, presence: `<presence from='${JULIET}/balcony'/>` },
+  stream: {
+    account: JULIET, sessionId: 's9', resource: 'balcony', incarnation, lasts: 600, detached: null,
+    h: 3, outbound: 0, position: 0, unacked: [], requests: [], folded: 0, details: '{}',
+  },
+})
+/** @param owner what the table says in the end */
+const setUp = (owner: string, take: (core: TestCore) => ReturnType<TakeoverStore['take']>): { core: TestCore; words: () => string[]; saved: () => number | undefined } => {
+  const store = memoryStore([JULIET])
+  const { row } = left(3)
+  store.rows.set(`${JULIET}/balcony`, { ...row, node: owner })
+  const bus = scriptedBus()
+  const core: TestCore = testCore({ store, bus, stores: { takeover: { adopt: async () => [], take: () => take(core), mine: async () => [], again: async () => [] } } })
+  return { core, words: () => bus.sent.map(({ to, xml }) => `${to.node} ${xml}`), saved: () => [...store.streams.rows.values()][0]?.incarnation }
+}
+const resume = async (core: TestCore): Promise<void> => {
+  const found = await core.resumption.resume(JULIET, 's9', () => true)
+  if (found === null || typeof found === 'number') throw new Error(`not resumed: ${found}`)
+  t.equal(found.h, 3)
+  const { outlet } = recordingSession(`${JULIET}/balcony`)
+  found.attach(outlet, { put: () => {}, acknowledge: () => {}, request: () => {} }, 0)
+  t.same(core.sessions.of(JULIET).all.map((s) => [s.id, s.moved, s.outlet === outlet]), [['s9', false, true]])
+}
+
+for (const first of ['the adoption', 'the resumption'] as const) {
+  t.test(`a client resumes on the very node that is adopting its session: ${first} is first`, async (t) => {
+    const { core, words, saved } = setUp(NODE.id, async (node) => {
+      // committed, and not taken up yet
+      if (first === 'the adoption') await node.resumption.adopt([left(2)])
+      else setTimeout(() => void node.resumption.adopt([left(2)]), 5)
+      return { from: NODE, left: left(3) }
+    })
+    await resume(core)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    t.same(words(), [], 'it takes it from nobody')
+    t.same(core.sessions.of(JULIET).all.length, 1)
+    t.equal(saved(), 4, 'above what the table says')
+    t.same(core.bugs, [])
+  })
+}
+
+t.test('a client resumes elsewhere before its session is here: it does not stay here', async (t) => {
+  const { core } = setUp('there', async () => null)
+  await core.resumption.adopt([left(2)])
+  t.same(core.sessions.of(JULIET).all, [])
+  t.same(core.bugs, [])
+})
+
+t.test('a session that is taken from another node is taken away from it', async (t) => {
+  const { core, words } = setUp(NODE.id, async () => ({ from: { id: 'there', epoch: 1 }, left: left(3) }))
+  await resume(core)
+  t.same(words(), ['there <moved/>', 'there <has 0/>'])
+})
