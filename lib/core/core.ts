@@ -159,7 +159,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     feed.room(session)
   }
   const resends = makeResends(stores.log, clock, settings.resumeWindow * 1000 + 3_600_000, log.reached)
-  const rows = makePresenceRows(stores.presence, bus, node, (account, generation) => raisedTo(members.get(account), generation), linger)
+  const rows = makePresenceRows(stores.presence, bus, node, (account, generation) => raisedTo(members.get(account), generation), resends.unclean, linger)
   const members = makeMembers(stores.members)
   const rosters = makeRosters(stores.rosters, sessions, members, () => elsewhere, settings.rosterMaxItems)
   const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change),
@@ -305,7 +305,11 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
-    takeover: stores.takeover ?? null, taken: handOver.taken,
+    takeover: stores.takeover ?? null, moved: (session) => sessionMoved(session),
+    taken: (from, account, sessionId, incarnation) => {
+      // (from itself: the answer to a takeover was lost, and it was asked for once more)
+      if (from.id !== node.id || from.epoch !== node.epoch) handOver.taken(from, account, sessionId, incarnation)
+    },
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session

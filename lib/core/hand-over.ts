@@ -30,8 +30,8 @@ export interface HandOver {
   received(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): number
   /** The sender's entry. */
   sent(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): void
-  /** That a session was taken from a node. */
-  taken(from: { readonly id: string; readonly epoch: number }, account: string, sessionId: string): void
+  /** That a session was taken from a node, and is in this incarnation now. */
+  taken(from: { readonly id: string; readonly epoch: number }, account: string, sessionId: string, incarnation: number): void
   /** What other nodes hand over. */
   take(items: readonly Handed[]): Answer[]
 }
@@ -51,7 +51,7 @@ export interface HandOverParts {
 
 const NOWHERE: readonly Location[] = []
 /** Words among nodes; no stanza begins like these. */
-const MOVED = '<moved/>'
+const MOVED = '<moved '
 const PULL = '<pull/>'
 const HINT = '<hint '
 
@@ -165,7 +165,7 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
       if (elsewhere.length > 0) hint(message.from.bare, elsewhere, NOWHERE, () => writeHint(entry, 'sent', [], message.xml))
       feed.sent(message, entry)
     },
-    taken: ({ id, epoch }, account, sessionId) => void bus.send({ resource: '', sessionId, node: id, epoch, priority: null }, account, MOVED),
+    taken: ({ id, epoch }, account, sessionId, incarnation) => void bus.send({ resource: '', sessionId, node: id, epoch, priority: null }, account, `${MOVED}${incarnation}/>`),
     take: (items) => items.map((item): Answer => {
       const { account, sessionId, xml } = item
       if (xml.startsWith(HINT)) return taken(account, xml)
@@ -177,9 +177,10 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
         feed.inherit(account)
         return 'accepted'
       }
-      if (xml !== MOVED) return stanza(item)
+      if (!xml.startsWith(MOVED)) return stanza(item)
       const session = sessions.of(account).all.find((s) => s.id === sessionId)
-      if (session !== undefined) moved(session)
+      // it may have come back meanwhile
+      if (session !== undefined && session.incarnation < Number.parseInt(xml.slice(MOVED.length))) moved(session)
       return 'accepted'
     }),
   }

@@ -202,6 +202,11 @@ export class ManagedStream implements Managed {
 
   // Journaled
 
+  get fence(): readonly [string, number] | null {
+    const { open, account, member } = this.session
+    return open ? [account, member.generation] : null
+  }
+
   joins(number: number): void {
     this.inBatch++
     this.batchLast = number
@@ -235,6 +240,8 @@ export class ManagedStream implements Managed {
   }
 
   committed(): void {
+    // another node's by now, which has not seen what this commit says of it: so nothing follows from that
+    if (this.session.moved) return
     this.journaled = this.composed
     const ready = this.queue.splice(0, this.reserved)
     this.reserved = 0

@@ -23,7 +23,7 @@ interface Change {
   readonly as: 'there' | 'closing' | 'gone'
 }
 
-const NOTHING: Saved = { raised: new Map(), lost: new Set() }
+const NOTHING: Saved = { raised: new Map(), unclean: new Set(), lost: new Set() }
 const ROWS = ['rows']
 const BATCH = 500
 const WAITING = 100_000
@@ -36,7 +36,8 @@ const RETRY = 1000
  */
 const LINGER = 2000
 
-export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: string; epoch: number }, raised: (account: string, generation: number) => void, linger = LINGER): PresenceRows => {
+export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: string; epoch: number }, raised: (account: string, generation: number) => void,
+  unclean: (account: string) => void = () => {}, linger = LINGER): PresenceRows => {
   let waiting = 0
   let retry: NodeJS.Timeout | null = null
   const failed: SessionRow[] = []
@@ -59,8 +60,9 @@ export const makePresenceRows = (store: PresenceStore, bus: Bus, node: { id: str
     const [gone, closing, saved] = [of('gone'), of('closing'), of('there')]
     if (closing.length > 0) announce(await store.close(closing))
     if (gone.length > 0) announce(await store.remove(gone))
-    const { raised: written, lost } = saved.length > 0 ? await store.save(saved) : NOTHING
+    const { raised: written, unclean: ended, lost } = saved.length > 0 ? await store.save(saved) : NOTHING
     announce(written)
+    for (const account of ended) unclean(account)
     return changes.map(({ row }) => (lost.has(row.sessionId) ? null : written.get(row.account)?.seq ?? null))
   }), BATCH, WAITING)
 

@@ -75,8 +75,10 @@ export interface ResumptionParts {
   sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** null: there are no other nodes. */
   readonly takeover: TakeoverStore | null
-  /** A session was taken from this life of another node. */
-  taken(from: Owner, account: string, sessionId: string): void
+  /** A session was taken from this life of a node, and is in this incarnation now. */
+  taken(from: Owner, account: string, sessionId: string, incarnation: number): void
+  /** The session here is another node's by now, or was taken anew from the tables. */
+  moved(session: Session): void
   /** It is connected again: give it what waits. */
   catchUp(session: Session): void
   /** What a crash has swallowed, and the client will not ask for again (promise 3). */
@@ -284,13 +286,13 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const fetched = async (account: string, id: string, goesOn: () => boolean): Promise<ManagedStream | undefined> => {
     const { takeover } = parts
     if (takeover === null) return undefined
-    let taken: Awaited<ReturnType<TakeoverStore['take']>> = null
+    let taken = null as Awaited<ReturnType<TakeoverStore['take']>>
     await insistently(async () => {
       taken = await takeover.take(account, id)
     }, goesOn)
     if (taken === null) return undefined
-    const { from, left } = taken as NonNullable<typeof taken>
-    parts.taken(from, account, id)
+    const { from, left } = taken
+    parts.taken(from, account, id, left.row.incarnation)
     const session = await revive(left)
     return session === null ? undefined : streams.get(session)
   }
@@ -306,21 +308,33 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   }
 
   const resume: Resumption['resume'] = async (account, id, goesOn) => {
-    const stream = find(account, id) ?? await fetched(account, id, goesOn)
-    if (stream === undefined) {
+    for (;;) {
+      const stream = find(account, id) ?? await fetched(account, id, goesOn) ?? find(account, id)
+      if (stream !== undefined) {
+        const found = await goOn(stream, goesOn)
+        if (found !== 'moved') return found
+        // who has it by its row is asked for it: maybe nobody told this node that it was taken
+        continue
+      }
       let h: number | null = null
       await insistently(async () => {
         h = await store.handled(account, id)
       }, goesOn)
       return h
     }
+  }
+
+  /** 'moved': by its row it is not this node's any more. */
+  const goOn = async (stream: ManagedStream, goesOn: () => boolean): Promise<Detached | number | 'moved'> => {
     const { session } = stream
     // D17: the old connection is closed, and what was read from it counted, before <resumed h> is said
     await session.outlet.handOver()
     await settled(session, 0)
     detach(session)
     const left = stream.left
-    const incarnation = session.incarnation + 1
+    const was = session.incarnation
+    const incarnation = was + 1
+    let isOurs = true
     let entries: readonly LogEntry[] = []
     let h = 0
     const ready = await insistently(async () => {
@@ -329,10 +343,12 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       h = Math.max(row.h, stream.handled)
       // flushed before it is said (D9); from here on h is in the row, and what is not in it any more was acknowledged
       await acks.flush()
-      await store.save({ ...row, incarnation, h, detached: null })
+      isOurs = await store.resume({ ...row, incarnation, h, detached: null }, was)
       // not before: what is said of it until then is said of the row that there is
-      session.incarnation = incarnation
+      if (isOurs) session.incarnation = incarnation
     }, () => goesOn() && session.open)
+    if (!isOurs) parts.moved(session)
+    if (session.moved && goesOn()) return 'moved'
     if (!ready || !session.open || !goesOn()) return stream.h
     stream.saved(h)
     return {

@@ -19,7 +19,7 @@ const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
   // of two sessions of one full JID in a batch the later one stays
   const last = [...new Map(rows.map((r) => [`${r.account}/${r.resource}`, r])).values()]
   // the update looks at the row as it is once it can be had, and not at what the statement saw when it began (D10)
-  const found = await db.query<Raised & { account: string; kept: string[] | null }>(`${RAISED}
+  const found = await db.query<Raised & { account: string; kept: string[] | null; unclean: boolean }>(`${RAISED}
     r as materialized (
       select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[], $10::boolean[])
         as r (account, resource, session_id, incarnation, node, epoch, priority, presence, fresh) using (account)),
@@ -33,13 +33,16 @@ const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
       update presence p set priority = r.priority, presence = r.presence from r
       where not r.fresh and p.account = r.account and p.resource = r.resource and p.session_id = r.session_id and p.incarnation = r.incarnation
       returning p.session_id)
-    select account, generation, seq, (select array_agg(session_id) from (select session_id from bound union all select session_id from changed) s) as kept from raised`, [
+    select account, generation, seq, (select array_agg(session_id) from (select session_id from bound union all select session_id from changed) s) as kept,
+      exists (select from r where r.account = raised.account and fresh) and (exists (select from resumption e where e.account = raised.account and e.ended is not null)
+        or exists (select from r join presence p using (account, resource) where r.account = raised.account and fresh and p.session_id <> r.session_id)) as unclean
+    from raised`, [
     accountsOf(last), last.map((r) => r.account), last.map((r) => r.resource), last.map((r) => r.sessionId), last.map((r) => r.incarnation),
     last.map((r) => r.node), last.map((r) => r.epoch), last.map((r) => r.priority), last.map((r) => (r.presence === null ? null : toText(r.presence))),
     last.map((r) => r.fresh === true),
   ])
   const kept = new Set(found[0]?.kept)
-  return { raised: raisedOf(found), lost: new Set(last.flatMap((r) => (kept.has(r.sessionId) ? [] : [r.sessionId]))) }
+  return { raised: raisedOf(found), unclean: new Set(found.flatMap((f) => (f.unclean ? [f.account] : []))), lost: new Set(last.flatMap((r) => (kept.has(r.sessionId) ? [] : [r.sessionId]))) }
 }
 
 const update = async (db: Db, rows: readonly SessionRow[]): Promise<void> => {

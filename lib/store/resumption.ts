@@ -93,19 +93,32 @@ export const resumptionStore = (db: Db, node: Owner): ResumptionStore => {
         writeReferences(r.unacked), requestsText(r.requests), r.details, r.folded, r.detached,
       ])
     },
+    resume: async (r, was) => (await db.query(`
+        with moved as (
+          update resumption r set incarnation = $3, h = greatest(r.h, $4), outbound = $5, position = $6, unacked = $7, requests = $8, details = $9, folded = $10, detached = $11
+          where account = $1 and session_id = $2 and incarnation in ($12, $3) and node = $13 and epoch = $14 and folded <= $10 and ended is null
+            and exists (select from presence p where p.account = $1 and p.session_id = $2 and p.node = $13 and p.epoch = $14)
+          returning account, session_id),
+        taken as (update presence p set incarnation = $3 from moved m where p.account = m.account and p.session_id = m.session_id)
+        select 1 from moved`, [
+      r.account, r.sessionId, r.incarnation, r.h, r.outbound, r.position, writeReferences(r.unacked), requestsText(r.requests), r.details, r.folded, r.detached,
+      was, node.id, node.epoch,
+    ])).length > 0,
     trim: async (n) => {
       await db.query('delete from journal where node = $1 and epoch = $2 and n <= $3', [node.id, node.epoch, n])
     },
     end: async (streams, at) => {
       await db.query(`
-        delete from resumption r using unnest($1::text[], $2::text[]) e (account, session_id) where r.account = e.account and r.session_id = e.session_id`, [
-        streams.filter((s) => s.h === null).map((s) => s.account), streams.filter((s) => s.h === null).map((s) => s.sessionId),
+        delete from resumption r using unnest($1::text[], $2::text[]) e (account, session_id)
+        where r.account = e.account and r.session_id = e.session_id and r.node = $3 and r.epoch = $4`, [
+        streams.filter((s) => s.h === null).map((s) => s.account), streams.filter((s) => s.h === null).map((s) => s.sessionId), node.id, node.epoch,
       ])
       const kept = streams.filter((s) => s.h !== null)
       await db.query(`
         update resumption r set ended = $4, h = greatest(r.h, e.h), unacked = '', requests = '[]'
-        from unnest($1::text[], $2::text[], $3::bigint[]) e (account, session_id, h) where r.account = e.account and r.session_id = e.session_id`, [
-        kept.map((s) => s.account), kept.map((s) => s.sessionId), kept.map((s) => s.h), Math.round(at),
+        from unnest($1::text[], $2::text[], $3::bigint[]) e (account, session_id, h)
+        where r.account = e.account and r.session_id = e.session_id and r.node = $5 and r.epoch = $6`, [
+        kept.map((s) => s.account), kept.map((s) => s.sessionId), kept.map((s) => s.h), Math.round(at), node.id, node.epoch,
       ])
     },
     note: async (sessions, at) => {

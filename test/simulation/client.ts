@@ -10,7 +10,7 @@ import type { Timing } from './scheduler.js'
 export interface ClientMood {
   /** ms, of each way. */
   latency: number
-  /** Probabilities: that it answers `<r/>` at once; that it acknowledges what it gets unasked. */
+  /** Probabilities: that it answers `<r/>` at once, and not a while later; that it acknowledges what it gets unasked. */
   answers: number
   eager: number
 }
@@ -276,6 +276,11 @@ export class Client {
         return
       case 'r':
         if (this.chance.chance(this.mood.answers)) this.put({ is: 'a', h: this.received })
+        else {
+          this.timing.after(this.chance.between(20, 1500), null, () => {
+            if (way === this.way) this.put({ is: 'a', h: this.received })
+          })
+        }
         return
       case 'stanza':
         this.received++

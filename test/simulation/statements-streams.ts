@@ -10,7 +10,7 @@ const presenceLock = (account: string, sessionId: string): string => `presence $
 const reading = (read: (tables: Tables, values: readonly unknown[]) => unknown[]): Meaning => (tables, values) => ({ locks: [], run: () => read(tables, values) })
 
 /** lib/store/presence.ts, RAISED: the accounts of the batch are locked in order, and their generations raised once. */
-const raising = (tables: Tables, accounts: Column<string>, change: (write: (set: () => void) => void) => Record<string, unknown>): Doing => ({
+const raising = (tables: Tables, accounts: Column<string>, change: (write: (set: () => void) => void) => (account: string) => Record<string, unknown>): Doing => ({
   locks: accounts.toSorted().map(accountLock),
   run: (write) => {
     const more = change(write)
@@ -21,7 +21,7 @@ const raising = (tables: Tables, accounts: Column<string>, change: (write: (set:
       write(() => {
         row.generation = generation
       })
-      return [{ account, generation, seq: row.seq, ...more }]
+      return [{ account, generation, seq: row.seq, ...more(account) }]
     })
   },
 })
@@ -31,6 +31,7 @@ const save: Meaning = (tables, values) => {
     Column<string>, Column<string>, Column<string>, Column<string>, Column<number>, Column<string>, Column<number>, Column<number | null>, Column<string | null>, Column<boolean>]
   return raising(tables, accounts, (write) => {
     const kept: string[] = []
+    const unclean = new Set([...tables.resumption.values()].filter((r) => r.ended !== null).map((r) => r.account))
     whose.forEach((account, i) => {
       if (!tables.account.has(account)) return
       const [resource, id, incarnation] = [resources[i] as string, ids[i] as string, incarnations[i] as number]
@@ -38,6 +39,7 @@ const save: Meaning = (tables, values) => {
       const [priority, presence] = [priorities[i] as number | null, presences[i] as string | null]
       if (fresh[i] === true) {
         kept.push(id)
+        if (row !== undefined && row.session_id !== id) unclean.add(account)
         write(() => {
           const sessions = tables.presence.get(account) ?? new Map<string, PresenceTableRow>()
           tables.presence.set(account, sessions.set(resource, {
@@ -49,7 +51,7 @@ const save: Meaning = (tables, values) => {
         write(() => Object.assign(row, { priority, presence }))
       }
     })
-    return { kept }
+    return (account) => ({ kept, unclean: fresh.some((isFresh, i) => isFresh && whose[i] === account) && unclean.has(account) })
   })
 }
 
@@ -78,7 +80,7 @@ const ending = (end: (sessions: Map<string, PresenceTableRow>, row: PresenceTabl
       const isThis = row.session_id === ids[i] && row.node === nodes[i] && row.epoch === epochs[i]
       if (isThis || broken.has('delete by key alone')) write(() => end(sessions, row))
     })
-    return {}
+    return () => ({})
   })
 }
 
@@ -178,6 +180,25 @@ const saveStream: Meaning = (tables, values) => {
   }
 }
 
+/** A stream goes on where it is: compare-and-set. */
+const resume: Meaning = (tables, values) => {
+  const [account, id, incarnation, h, outbound, position, unacked, requests, details, folded, detached, was, node, epoch] = values as [
+    string, string, number, number, number, number, string, string, string, number, number | null, number, string, number]
+  return {
+    locks: [presenceLock(account, id), streamLock(account, id)],
+    run: (write) => {
+      const r = tables.resumption.get(streamKey(account, id))
+      const p = sessionsOf(tables, account).find((one) => one.session_id === id && one.node === node && one.epoch === epoch)
+      if (r === undefined || p === undefined || r.ended !== null || r.node !== node || r.epoch !== epoch || r.folded > folded || (r.incarnation !== was && r.incarnation !== incarnation)) return []
+      write(() => {
+        Object.assign(r, { incarnation, h: Math.max(r.h, h), outbound, position, unacked, requests, details, folded, detached })
+        p.incarnation = incarnation
+      })
+      return [{}]
+    },
+  }
+}
+
 /** Of rows of streams, by account and session id. */
 const each = (change: (tables: Tables, row: ResumptionTableRow | undefined, i: number, values: readonly unknown[]) => void): Meaning => (tables, values) => {
   const [accounts, ids] = values as [Column<string>, Column<string>]
@@ -200,6 +221,13 @@ export const streamStatements: readonly (readonly [part: string, meaning: Meanin
   ['select account, resource, presence from presence where account = any($1)', said],
   ['set h = greatest(r.h, f.h)', fold],
   ['with taken as (update presence set incarnation = $4', saveStream],
+  ['incarnation in ($12, $3)', resume],
+  ['=select 1 from resumption where account = $1 and session_id = $2 for update', (_, [account, id]) => ({ locks: [streamLock(account as string, id as string)], run: () => [] })],
+  ['=select 1 from resumption where node = $1 and epoch = $2 and account = any($3) order by account, session_id for update', (tables, [node, epoch, accounts]) => ({
+    locks: [...tables.resumption.values()].filter((r) => r.node === node && r.epoch === epoch && (accounts as Column<string>).includes(r.account))
+      .map((r) => streamLock(r.account, r.session_id)).sort(),
+    run: () => [],
+  })],
   ['delete from journal where node = $1 and epoch = $2 and n <= $3', (tables, [node, epoch, n]) => ({
     locks: [],
     run: (write) => {
@@ -210,9 +238,11 @@ export const streamStatements: readonly (readonly [part: string, meaning: Meanin
       return []
     },
   })],
-  ['delete from resumption r using', each((tables, row) => void (row !== undefined && tables.resumption.delete(streamKey(row.account, row.session_id))))],
+  ['delete from resumption r using', each((tables, row, _, [, , node, epoch]) => {
+    if (row !== undefined && row.node === node && row.epoch === epoch) tables.resumption.delete(streamKey(row.account, row.session_id))
+  })],
   ['set ended = $4, h =', each((_, row, i, values) => {
-    if (row !== undefined) Object.assign(row, { ended: values[3], h: Math.max(row.h, (values[2] as Column<number>)[i] as number), unacked: '', requests: '[]' })
+    if (row !== undefined && row.node === values[4] && row.epoch === values[5]) Object.assign(row, { ended: values[3], h: Math.max(row.h, (values[2] as Column<number>)[i] as number), unacked: '', requests: '[]' })
   })],
   ['0, $4, $5, 0, $6 from unnest', each((tables, row, i, values) => {
     const [accounts, ids, resources, node, epoch, at] = values as [Column<string>, Column<string>, Column<string>, string, number, number]
