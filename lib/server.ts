@@ -136,7 +136,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
         if (isReady) core.invalidated(account, generation)
       },
       gap: () => {
-        if (isReady) core.cache.invalidateAll()
+        if (isReady) core.gap()
       },
     },
     adopted: (sessions) => core.resumption.adopt(sessions),

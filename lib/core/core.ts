@@ -108,6 +108,8 @@ export interface Core {
   readonly trace: Ring
   /** Another node has changed the account's sessions, and raised its generation to this. */
   invalidated(account: string, generation: number): void
+  /** Something that other nodes said was missed: routes are looked up anew, and sessions here may have been taken. */
+  gap(): void
   /** Tell its sender that this entry of the account was not delivered. */
   bounce(account: string, entry: LogEntry): Promise<void>
   /** The session is over, whatever the reason, once: its contacts are told, its row goes. @param clean its client has said so. A promise where its contacts hear of it only later */
@@ -119,6 +121,9 @@ export interface Core {
   /** Resolves when nothing waits to be written, or after `ms`. */
   idle(ms: number): Promise<void>
 }
+
+/** ms between tries while the database is away. */
+const AGAIN = 500
 
 export const makeCore = ({ settings, routes: given, domains, jid, node, db, stores, bus, clock, bug, accounts, linger }: CoreParts): Core => {
   const counters = makeCounters()
@@ -226,7 +231,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
     }
   }
-  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, moved: (session) => sessionMoved(session), heard })
+  const handOver = makeHandOver({ sessions, members, cache, feed, bus, jid, heard, verify: (account) => verify(account), moved: (session) => sessionMoved(session) })
   const router = makeRouter({
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
@@ -305,7 +310,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
-    takeover: stores.takeover ?? null, moved: (session) => sessionMoved(session),
+    takeover: stores.takeover ?? null, moved: (session, gone) => sessionMoved(session, gone),
     taken: (from, account, sessionId, incarnation) => {
       // (from itself: the answer to a takeover was lost, and it was asked for once more)
       if (from.id !== node.id || from.epoch !== node.epoch) handOver.taken(from, account, sessionId, incarnation)
@@ -335,6 +340,22 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       }, report)
     },
   })
+  /** Asked until the database answers: nothing is given to a session of which it is not known whose it is. */
+  const verify = async (account: string): Promise<void> => {
+    for (;;) {
+      try {
+        await check(account)
+        return
+      } catch (error) {
+        report(error)
+        await new Promise((resolve) => setTimeout(resolve, AGAIN))
+      }
+    }
+  }
+  const check = makeBatcher<string, void>(async (accounts) => {
+    await fence?.check([], [...new Set(accounts)])
+    return []
+  }, 500, 100_000)
   const recheck = makeBatcher<string, void>(async (accounts) => {
     await fence?.check([], [...new Set(accounts)])
     // D12: a sibling elsewhere may have ended, and left what waits
@@ -347,6 +368,10 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       cache.invalidate(account, generation)
       const [session] = sessions.of(account).all
       if (session !== undefined && session.member.generation < generation) recheck(account).catch(report)
+    },
+    gap: () => {
+      cache.invalidateAll()
+      for (const account of new Set([...sessions.all()].map((session) => session.account))) recheck(account).catch(report)
     },
     log, feed, handOver, acks, resumption, resends, trace, sessionOver, bounce,
     ending: (full) => ending.get(full),

@@ -45,6 +45,8 @@ export interface HandOverParts {
   readonly jid: (text: string) => Jid | null
   /** A session of this node is another's now. */
   moved(session: Session): void
+  /** Find out which of this account's sessions here are this node's yet; resolves when that is known. */
+  verify(account: string): Promise<void>
   /** For the sessions of this account here. */
   heard(account: string, word: Word): void
 }
@@ -79,9 +81,15 @@ export const receivers = (sessions: Sessions, to: Jid, elsewhere: readonly Locat
   return { here: there.some((l) => (l.priority as number) > top) ? [] : best, there }
 }
 
-export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, heard }: HandOverParts): HandOver => {
+export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, verify, heard }: HandOverParts): HandOver => {
   const at = (account: string, generation: number): readonly Location[] | Promise<readonly Location[]> => {
     if (!bus.connected) return NOWHERE
+    // routing.md, step 1: sessions here are used only at the generation at which they are this node's
+    const member = members.get(account)
+    return member === undefined || member.generation >= generation ? routeAt(account, generation) : verify(account).then(() => routeAt(account, generation))
+  }
+
+  const routeAt = (account: string, generation: number): readonly Location[] | Promise<readonly Location[]> => {
     const route = cache.at(account, generation)
     // unknown: their owners find it in the log
     return route instanceof Promise ? route.then((r) => (r === 'unknown' ? NOWHERE : r.elsewhere)) : route.elsewhere

@@ -77,8 +77,8 @@ export interface ResumptionParts {
   readonly takeover: TakeoverStore | null
   /** A session was taken from this life of a node, and is in this incarnation now. */
   taken(from: Owner, account: string, sessionId: string, incarnation: number): void
-  /** The session here is another node's by now, or was taken anew from the tables. */
-  moved(session: Session): void
+  /** The session here is another node's by now, or was taken anew from the tables; or (gone) nobody's, for one of its resource came later. */
+  moved(session: Session, gone?: boolean): void
   /** It is connected again: give it what waits. */
   catchUp(session: Session): void
   /** What a crash has swallowed, and the client will not ask for again (promise 3). */
@@ -94,6 +94,8 @@ export interface Details {
   readonly blocklist: boolean
   readonly rosterVersion: number
   readonly directed: readonly string[]
+  /** Its client may have sent in an earlier session what it sends (D14). */
+  readonly suspect?: boolean
 }
 
 /** ms after the end of a stream in which its count is kept, beyond the window (D14). */
@@ -146,6 +148,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const detailsOf = (session: Session): Details => ({
     lang: session.lang, carbons: session.carbons, copied: session.copied === null ? [] : [...session.copied], interested: session.interested, blocklist: session.blocklist,
     rosterVersion: session.stream?.rosterVersion ?? 0, directed: session.directed === null ? [] : [...session.directed.keys()],
+    ...(session.suspect > 0 ? { suspect: true } : {}),
   })
 
   const rowOf = (stream: ManagedStream, n: number): StreamRow => {
@@ -233,15 +236,27 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     return undefined
   }
 
-  /** A session that an earlier life has left, or another node, and that is this node's by its rows. null: there is a newer one of its resource. */
-  const revive = async ({ row, stream: state, last }: LeftSession): Promise<Session | null> => {
+  /**
+   * Whether a session here must give way to one that the tables have under its full JID: it is the same in an earlier
+   * incarnation, or was bound before the tables were asked, so that the other one has replaced it, and nobody has told this node.
+   */
+  const isOlder = (session: Session, { sessionId, incarnation }: LeftSession['row'], asked: number): boolean =>
+    (session.id === sessionId ? session.incarnation < incarnation : session.boundAt === -Infinity ? session.stream !== null && asked > -Infinity : session.boundAt < asked)
+
+  /**
+   * A session that an earlier life has left, or another node, and that is this node's by its rows. null: there is a newer one of its resource.
+   * @param asked when the tables were asked; ms, monotonic
+   */
+  const revive = async ({ row, stream: state, last }: LeftSession, asked = -Infinity): Promise<Session | null> => {
     const jid = parseJid(`${row.account}/${row.resource}`)
     const details = JSON.parse(state?.details ?? '{}') as Partial<Details>
     const member = await members.acquire(row.account)
-    if (sessions.find(jid) !== undefined) {
+    const there = sessions.find(jid)
+    if (there !== undefined && !isOlder(there, row, asked)) {
       members.release(member)
       return null
     }
+    if (there !== undefined) parts.moved(there, there.id !== row.sessionId)
     member.seq = Math.max(member.seq, last)
     const outlet = makeDeferred(member)
     const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, member)
@@ -252,6 +267,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     sessions.add(session)
     if (state === null) return session
     session.away = true
+    if (details.suspect === true) parts.unclean(row.account)
     session.suspect = parts.suspects(row.account)
     session.position = state.position
     session.incarnation = state.incarnation
@@ -287,13 +303,15 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const { takeover } = parts
     if (takeover === null) return undefined
     let taken = null as Awaited<ReturnType<TakeoverStore['take']>>
+    let asked = 0
     await insistently(async () => {
+      asked = clock.monotonic()
       taken = await takeover.take(account, id)
     }, goesOn)
     if (taken === null) return undefined
     const { from, left } = taken
     parts.taken(from, account, id, left.row.incarnation)
-    const session = await revive(left)
+    const session = await revive(left, asked)
     return session === null ? undefined : streams.get(session)
   }
 

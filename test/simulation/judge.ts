@@ -147,6 +147,7 @@ export class Judge {
     if (message === undefined || (entry.flags & 4) !== 0) return
     if (message.committed >= 0) this.violated(`${id} is logged twice`)
     message.committed = this.parts.now()
+    this.parts.say(`${id} to ${message.to} is entry ${entry.seq} of ${entry.account}`)
   }
 
   gets(client: Seen, session: string, xml: string): void {

@@ -132,7 +132,7 @@ export const startNode = (parts: NodeParts): SimNode => {
         parts.heard(account, generation)
         core?.invalidated(account, generation)
       },
-      gap: () => core?.cache.invalidateAll(),
+      gap: () => core?.gap(),
     })
     const bus: Bus = {
       connected: true,
