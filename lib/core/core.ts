@@ -3,6 +3,7 @@
 import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import { durabilityOf } from '../base/durability.js'
+import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { AwayError, StanzaError, StreamError } from '../base/errors.js'
 import type { Condition } from '../base/errors.js'
@@ -150,6 +151,10 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const acks = makeAcknowledgements(stores.log, log.changed, report)
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
+    elsewhere: bus.connected ? async (account) => {
+      const found = await cache.resolve(parseJid(account))
+      return found === 'unknown' ? [] : found.elsewhere
+    } : null,
     isAcknowledged: acks.has, during: acks.during, retell: (session) => presence.retell(session),
     acknowledged: (session, given) => acknowledged(session, given),
   })
@@ -310,7 +315,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
 
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
-    takeover: stores.takeover ?? null, moved: (session, gone) => sessionMoved(session, gone),
+    takeover: stores.takeover ?? null, moved: (session, gone) => sessionMoved(session, gone), verify: (account) => check(account),
     taken: (from, account, sessionId, incarnation) => {
       // (from itself: the answer to a takeover was lost, and it was asked for once more)
       if (from.id !== node.id || from.epoch !== node.epoch) handOver.taken(from, account, sessionId, incarnation)

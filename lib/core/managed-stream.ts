@@ -213,6 +213,8 @@ export class ManagedStream implements Managed {
   }
 
   compose(): string | null {
+    // what comes of its last stanzas here is nothing: its client sends them again, where it is now
+    if (this.session.moved) return null
     const rest = this.session.uncommitted - this.inBatch
     const h = this.inBatch === 0 ? this.handled : rest === 0 ? Math.max(this.batchLast, this.lastDone) : this.batchLast
     this.inBatch = 0

@@ -6,7 +6,7 @@ import { frameOf } from '../wire/framer.js'
 import { undefer } from './deferred.js'
 import { inForm, isCopied, withDelay, withStanzaId } from './entry.js'
 import type { Form, Given } from './given.js'
-import type { LogEntry, LogStore } from './ports.js'
+import type { Location, LogEntry, LogStore } from './ports.js'
 import { ARCHIVED, SENT } from './ports.js'
 import type { Deferral, Session, Sessions } from './sessions.js'
 
@@ -19,6 +19,8 @@ export interface ReadingParts {
   readonly during: <T>(reading: Promise<T>) => Promise<T>
   readonly clock: { now(): number; monotonic(): number }
   readonly report: (error: unknown) => void
+  /** Sessions that the account has on other nodes, as far as is known; null: there are no other nodes. */
+  readonly elsewhere: ((account: string) => Promise<readonly Location[]>) | null
   /** Entries read at once. */
   readonly page: number
   /** Octets unacknowledged above which a session is given no more. */
@@ -58,6 +60,8 @@ const SOON_THERE = 5000
 /** ms between tries to read the log. */
 const AGAIN = 1000
 
+const NOWHERE: readonly Location[] = []
+
 /** Who reads the log now. */
 interface Reader {
   /** It is to begin anew with what waits. */
@@ -89,7 +93,7 @@ export const makeReading = (parts: ReadingParts): Reading => {
   }
 
   /** What a session is to get of an entry that it reads; null: nothing. @param waits only what waits for the account */
-  const formOf = (session: Session, entry: LogEntry, frame: Stanza, waits: boolean): Form | null => {
+  const formOf = (session: Session, entry: LogEntry, frame: Stanza, waits: boolean, elsewhere: readonly Location[]): Form | null => {
     const to = jid(frame.to === '' ? session.account : frame.to)
     const from = jid(frame.from)
     if (to === null || from === null) return null
@@ -100,8 +104,9 @@ export const makeReading = (parts: ReadingParts): Reading => {
     // no entry goes twice to one session, not as a copy and as itself
     if (waits && session.copied?.has(entry.seq) === true) return null
     if (exact === session) return 'original'
-    // after a crash a position may be older than what others were given; that stays theirs
-    const theirs = exact === undefined && restored.has(session) && isUnderWay(session, entry.seq)
+    // after a crash a position may be older than what others were given; that stays theirs, and so does what is for a resource
+    // that is there, on another node
+    const theirs = exact === undefined && elsewhere.some((l) => l.resource === to.resource) || exact === undefined && restored.has(session) && isUnderWay(session, entry.seq)
     if (exact === undefined && !theirs && (session.wanted ?? -1) >= 0) {
       // nobody else has it, or is about to: not even who was more available when it came
       if (waits || (entry.waiting && !parts.isAcknowledged(session.account, entry.seq) && !isUnderWay(session, entry.seq))) return 'original'
@@ -110,13 +115,13 @@ export const makeReading = (parts: ReadingParts): Reading => {
       if (best.every((other) => other === session || other.away || (other.priority as number) <= (session.wanted as number))) return 'original'
     }
     // a copy is of what another session gets
-    if (exact === undefined && !theirs && !sessions.of(session.account).best.some((other) => other !== session)) return null
+    if (elsewhere.length === 0 && exact === undefined && !theirs && !sessions.of(session.account).best.some((other) => other !== session)) return null
     return !waits && from.full !== session.jid.full && isCopied(session, frame, from, 'received') ? 'received' : null
   }
 
-  const handWaiting = (session: Session, entry: LogEntry): boolean => {
+  const handWaiting = (session: Session, entry: LogEntry, elsewhere: readonly Location[]): boolean => {
     const frame = frameOf(entry.xml) as Stanza
-    const form = formOf(session, entry, frame, true)
+    const form = formOf(session, entry, frame, true, elsewhere)
     return form === null || write(session, entry, frame, form, true)
   }
 
@@ -168,16 +173,17 @@ export const makeReading = (parts: ReadingParts): Reading => {
         continue
       }
       if (!await hasRoom(session, state)) return null
+      // first: whose end comes after this inherits to this one
+      const elsewhere = parts.elsewhere === null ? NOWHERE : await parts.elsewhere(session.account)
       session.missed = false
       const entries = await parts.during(store.read(session.account, session.position, page))
-      if (!isHere(session)) return stop(session, state)
       // what waits is older than this page
       if (state.pull) continue
       for (const entry of entries) {
         if (entry.seq <= session.position) continue
         undefer(session, entry.seq - 1)
         const frame = frameOf(entry.xml) as Stanza
-        const form = formOf(session, entry, frame, false)
+        const form = formOf(session, entry, frame, false, elsewhere)
         // D11: it is for the account, and so for this session, in a moment; nothing passes it
         if (form === null && entry.waiting && isSoonThere(session)) {
           later(session)
@@ -210,11 +216,11 @@ export const makeReading = (parts: ReadingParts): Reading => {
     let after = 0
     for (;;) {
       if (!await hasRoom(session, state)) return false
+      const elsewhere = parts.elsewhere === null ? NOWHERE : await parts.elsewhere(session.account)
       const entries = await parts.during(store.pull(session.account, after, session.position, page))
-      if (!isHere(session)) return stop(session, state)
       for (const entry of entries) {
         after = entry.seq
-        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !handWaiting(session, entry)) return stop(session, state)
+        if (!isUnderWay(session, entry.seq) && !parts.isAcknowledged(session.account, entry.seq) && !handWaiting(session, entry, elsewhere)) return stop(session, state)
         // what of this page is left others may have by the time that there is room: it is read anew
         if (isFull(session)) break
       }

@@ -77,6 +77,8 @@ export interface ResumptionParts {
   readonly takeover: TakeoverStore | null
   /** A session was taken from this life of a node, and is in this incarnation now. */
   taken(from: Owner, account: string, sessionId: string, incarnation: number): void
+  /** Find out which of the account's sessions here are this node's yet. */
+  verify(account: string): Promise<void>
   /** The session here is another node's by now, or was taken anew from the tables; or (gone) nobody's, for one of its resource came later. */
   moved(session: Session, gone?: boolean): void
   /** It is connected again: give it what waits. */
@@ -345,6 +347,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   /** 'moved': by its row it is not this node's any more. */
   const goOn = async (stream: ManagedStream, goesOn: () => boolean): Promise<Detached | number | 'moved'> => {
     const { session } = stream
+    const { account } = session
     // D17: the old connection is closed, and what was read from it counted, before <resumed h> is said
     await session.outlet.handOver()
     await settled(session, 0)
@@ -352,7 +355,6 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const left = stream.left
     const was = session.incarnation
     const incarnation = was + 1
-    let isOurs = true
     let entries: readonly LogEntry[] = []
     let h = 0
     const ready = await insistently(async () => {
@@ -361,11 +363,15 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       h = Math.max(row.h, stream.handled)
       // flushed before it is said (D9); from here on h is in the row, and what is not in it any more was acknowledged
       await acks.flush()
-      isOurs = await store.resume({ ...row, incarnation, h, detached: null }, was)
-      // not before: what is said of it until then is said of the row that there is
-      if (isOurs) session.incarnation = incarnation
+      if (await store.resume({ ...row, incarnation, h, detached: null }, was)) {
+        // not before: what is said of it until then is said of the row that there is
+        session.incarnation = incarnation
+        return
+      }
+      // another node's by now; or a fold was faster
+      await parts.verify(account)
+      if (session.open) throw new AwayError('the row of a stream has gone on')
     }, () => goesOn() && session.open)
-    if (!isOurs) parts.moved(session)
     if (session.moved && goesOn()) return 'moved'
     if (!ready || !session.open || !goesOn()) return stream.h
     stream.saved(h)

@@ -135,7 +135,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       return verdict.then((v) => finish(sender, stanza, v), (error: unknown) => {
         if (!mayWait(sender, stanza, error)) return trouble(sender, stanza, error)
         // whose session is over meanwhile was not told that it was taken, and sends it again (D14)
-        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => (sender?.open === true ? attempt(sender, stanza, work) : trouble(sender, stanza, error)))
+        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => (sender?.open === true ? attempt(sender, stanza, work) : finish(sender, stanza, ignored('XEP-0198 §4'))))
       })
     } catch (error) {
       return trouble(sender, stanza, error)

@@ -14,6 +14,8 @@ export interface BusMood {
   latency: number
   /** Some take much longer. */
   slow: number
+  /** By so much at most. */
+  readonly slowest: number
   /** Lost, and nobody is told. */
   loss: number
   /** Of one sender to one receiver what was sent later may come first. NATS does not do that. */
@@ -54,7 +56,7 @@ export class Network {
     }
     const way = `${from} ${to}`
     let at = timing.now + chance.exponential(mood.latency)
-    if (mood.slow > 0 && chance.chance(mood.slow)) at += chance.between(0, 600)
+    if (mood.slow > 0 && chance.chance(mood.slow)) at += chance.between(0, mood.slowest)
     if (!mood.reorders) at = Math.max(at, (this.last.get(way) ?? 0) + 0.001)
     this.last.set(way, at)
     timing.after(at - timing.now, null, () => {

@@ -57,6 +57,8 @@ export class Client {
   private received = 0
   private told = 0
   private queue: Outgoing[] = []
+  /** Sent since its <enable/>, before that was answered. */
+  private early: Outgoing[] = []
   private asked = Infinity
   private wants: 'resume' | 'anew' = 'resume'
   private numbers = 0
@@ -120,8 +122,8 @@ export class Client {
     if (way === null) return
     this.say(`${this.full} drops its connection to ${way.node.id} (${how})`)
     way.mute = how === 'cut'
-    // the server may be the last to hear
-    const later = this.chance.chance(0.7) ? this.chance.exponential(5) : this.chance.between(0, 1500)
+    // the server may be the last to hear. (Not of one that asked to resume, and went elsewhere: README of this folder, GHOSTS)
+    const later = this.phase === 'connecting' ? way.up - this.timing.now : this.chance.chance(0.7) ? this.chance.exponential(5) : this.chance.between(0, 1500)
     this.timing.after(later, way.node.process, () => way.connection?.closed())
     this.leave(way)
   }
@@ -238,6 +240,7 @@ export class Client {
     switch (down.is) {
       case 'bound':
         judge.bound(this)
+        this.early = []
         this.put({ is: 'enable' })
         return
       case 'enabled':
@@ -252,6 +255,7 @@ export class Client {
         for (const out of this.queue) judge.sendsAgain(out.id, this.streams)
         this.queue.unshift({ id: '', logged: false, xml: '<presence/>' })
         this.resend()
+        this.queue.unshift(...this.early)
         return
       case 'resumed':
         this.begin(way)
@@ -315,6 +319,14 @@ export class Client {
     if (!xml.startsWith('<iq') || !/^<iq[^>]* type='get'/.test(xml)) return
     const [, id] = /^<iq[^>]* id='([^']*)'/.exec(xml) ?? []
     const [, from] = /^<iq[^>]* from='([^']*)'/.exec(xml) ?? []
-    this.send({ id: 'a', logged: false, xml: `<iq type='result' id='${id ?? ''}' to='${from ?? ''}'/>` })
+    const answer = `<iq type='result' id='${id ?? ''}' to='${from ?? ''}'/>`
+    const out = { id: 'a', logged: false, xml: answer }
+    if (this.phase !== 'connecting') {
+      this.send(out)
+      return
+    }
+    // XEP-0198 §4: it counts from its <enable/> on
+    this.early.push(out)
+    this.put({ is: 'stanza', xml: answer })
   }
 }

@@ -51,6 +51,8 @@ const LOCK_TIMEOUT = 5000
 
 export class Database {
   tables: Tables = makeTables()
+  /** Told of each change that is written, for who reads a trace. */
+  traced: ((text: string) => void) | null = null
   /** Told of each entry of the log. */
   written: (entry: EntryRow) => void = () => {}
   /** Rules that are broken on purpose (faults.ts). */
@@ -141,6 +143,7 @@ export class Database {
           }
           if (transaction === null) {
             if (error === null) for (const change of changes) change()
+            if (this.traced !== null && changes.length > 0) this.traced(`${process.name} ${fails === 'never' ? '' : `(${fails}) `}${text.trim().replaceAll(/\s+/g, ' ').slice(0, 60)} ${JSON.stringify(values)}`)
           } else this.watch(transaction, back)
           if (fails === 'late') return
           if (fails === 'mute') {
@@ -167,6 +170,7 @@ export class Database {
       this.timing.after(fails === 'late' ? there + back + LATE : there, null, () => {
         const done = fails !== 'away' && !transaction.over && era === this.era
         if (done) for (const change of transaction.writes) change()
+        this.traced?.(`${process.name} ${done ? 'commits' : 'does not commit'} ${transaction.locks.join(', ')}`)
         this.release(transaction)
         if (fails !== 'late') this.timing.after(back, process, () => (done && fails === 'never' && era === this.era ? resolve() : reject(new AwayError('simulated'))))
       })

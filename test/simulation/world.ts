@@ -60,7 +60,7 @@ export class World {
     const chance = this.chance = random(`simulation ${seed}`)
     this.log = log
     this.calm = chance.chance(0.25)
-    this.bus = { latency: chance.pick([0.3, 2, 10]), slow: chance.pick([0, 0, 0.1, 0.3]), loss: 0, reorders: false }
+    this.bus = { latency: chance.pick([0.3, 2, 10]), slow: chance.pick([0, 0, 0.1, 0.3]), slowest: this.calm ? 150 : 600, loss: 0, reorders: false }
     this.client = { latency: chance.pick([0.5, 5, 30]), answers: chance.pick([1, 1, 0.5, 0.2]), eager: chance.pick([0, 0.3, 0.8]) }
     this.latency = chance.pick([0.2, 1, 5])
     this.network = new Network(this.scheduler, chance, this.bus)
@@ -72,7 +72,7 @@ export class World {
     this.judge = new Judge({
       tables: () => this.database.tables, now: () => this.scheduler.now, say: (text) => this.say(text), calm: this.calm, ttl: this.settings.routeTtl * 1150 + 100,
       resources: (account) => this.clients.filter((c) => c.account === account).length,
-      troubledAt: () => Math.max(this.network.lostAt, this.failedAt),
+      troubledAt: () => (this.network.cut.size > 0 ? this.scheduler.now : Math.max(this.network.lostAt, this.failedAt)),
       heard: (node, account) => this.heard.get(`${node} ${account}`) ?? -1,
     })
     this.database.written = (entry) => this.judge.committed(entry)
@@ -92,6 +92,7 @@ export class World {
   }
 
   start(id: string): void {
+    if (this.nodes.get(id)?.process.dead === false) return
     const clocks = this.clocks.get(id) ?? { ahead: this.chance.between(-500, 500), stood: 0 }
     this.clocks.set(id, clocks)
     const process = makeProcess(id, 1 + this.chance.between(-0.01, 0.01))
@@ -137,7 +138,7 @@ export class World {
     const probability = Math.max(this.failing.get(id) ?? 0, this.failing.get('') ?? 0)
     if (probability === 0 || !chance.chance(probability)) return { there, back, fails: 'never' }
     this.failedAt = this.scheduler.now
-    return { there, back, fails: chance.pick(['away', 'away', 'mute', 'late']) }
+    return { there, back, fails: chance.pick(this.nodes.get(id)?.running ? ['away', 'away', 'mute', 'late'] : ['away', 'mute']) }
   }
 
   /** All is well from now on. */
@@ -194,8 +195,9 @@ const act = (world: World): void => {
 }
 
 /** @param log told what happens; null: nobody wants to know */
-export const interleave = async (seed: number, broken: ReadonlySet<string>, log: ((text: string) => void) | null): Promise<Interleaving> => {
+export const interleave = async (seed: number, broken: ReadonlySet<string>, log: ((text: string) => void) | null, statements = false): Promise<Interleaving> => {
   const world = new World(seed, broken, log)
+  if (statements) world.database.traced = (text) => world.say(`  ${text}`)
   const { scheduler, chance, clients, judge } = world
   live(scheduler, chance)
   for (const id of ['n1', 'n2', 'n3'].slice(0, chance.pick([2, 3]))) world.start(id)
