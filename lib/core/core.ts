@@ -247,6 +247,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const sessionOver = (session: Session, clean: boolean): Promise<void> | void => {
     if (!session.open) return
     session.open = false
+    session.parted = clean
     sessions.remove(session)
     feed.ended(session)
     if (!clean) resends.unclean(session.account)

@@ -39,8 +39,10 @@ export const makeFence = (store: PresenceStore, sessions: Sessions, node: Owner,
       session.member.generation = owners?.generation ?? NO_GENERATION
       const owner = owners?.sessions.get(session.id)
       const isOurs = owner?.id === node.id && owner.epoch === node.epoch
-      // one that has ended here may have no row any more; what it sent before that counts
-      if (owners === undefined || (!isOurs && (session.open || owner !== undefined))) moved(session, owner === undefined)
+      // one that has ended here may have no row any more; what it sent before that counts, unless its client may have sent it
+      // again elsewhere meanwhile (D14)
+      const counts = !session.open && owner === undefined && (session.parted || session.stream === null)
+      if (owners === undefined || (!isOurs && !counts)) moved(session, owner === undefined)
     }
   },
 })

@@ -379,6 +379,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       session, h,
       attach: (outlet, wire, count) => {
         detached.delete(session)
+        // who came elsewhere may be about to say that it is available
+        if (session.boundAt === -Infinity) session.boundAt = clock.monotonic()
         session.outlet = outlet
         session.away = false
         sessions.changed(session.account)
