@@ -240,7 +240,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const router = makeRouter({
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
-    delivery: makeDelivery(cache, bus, counters), handOver,
+    delivery: makeDelivery(cache, bus, counters, feed.reaches), handOver,
   })
   /** Ends that are being written. */
   const ending = new Map<string, Promise<void>>()

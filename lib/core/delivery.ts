@@ -9,11 +9,26 @@ import type { Counters } from './counters.js'
 import { post } from './deferred.js'
 import type { Here, Session } from './sessions.js'
 
-/** To each of these sessions. Returns how many took it. */
-export const toSessions = (sessions: readonly Session[], octets: string, declared: boolean): number => {
+/** A session is about to be given something that came behind this entry of its account's log: Feed.reaches. */
+export type Reaches = (session: Session, entry: number) => void
+
+/** To each of these sessions. Returns how many took it. @param after behind this entry of their account's log (D11) */
+export const toSessions = (sessions: readonly Session[], octets: string, declared: boolean, after: number, reaches: Reaches): number => {
   let taken = 0
-  for (let i = 0; i < sessions.length; i++) if (post(sessions[i] as Session, octets, declared)) taken++
+  for (let i = 0; i < sessions.length; i++) {
+    const session = sessions[i] as Session
+    if (after > 0) reaches(session, after)
+    if (post(session, octets, declared, after)) taken++
+  }
   return taken
+}
+
+/** Between nodes it stands behind the stanza: no stanza ends like this. */
+const AFTER = /<!after (\d+)>$/
+const withAfter = (octets: string, after: number): string => (after === 0 ? octets : `${octets}<!after ${after}>`)
+export const cutAfter = (octets: string): { readonly octets: string; readonly after: number } => {
+  const found = AFTER.exec(octets)
+  return found === null ? { octets, after: 0 } : { octets: octets.slice(0, found.index), after: Number(found[1]) }
 }
 
 /** Requests that wait for one session's answer. */
@@ -62,12 +77,13 @@ export interface Delivery {
    * To the chosen sessions on other nodes. A refusal means that the cache was stale: the entry is dropped, the account is
    * looked up once more, and those not yet served are tried once more.
    * @param retry false for an IQ, which must not be done twice (routing.md, step 5)
+   * @param after behind this entry of the account's log (D11)
    * @returns how many took it; 'unknown' when none did and the store does not answer
    */
-  across(to: Jid, found: Here, choice: Choice, octets: string, declared: boolean, retry: boolean): Promise<number | 'unknown'>
+  across(to: Jid, found: Here, choice: Choice, octets: string, declared: boolean, retry: boolean, after: number): Promise<number | 'unknown'>
 }
 
-export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters): Delivery => {
+export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, reaches: Reaches): Delivery => {
   const hand = async (to: Jid, locations: readonly Location[], octets: string, served: Set<string>): Promise<boolean> => {
     const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, octets)))
     let refused = false
@@ -80,7 +96,8 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters): D
   }
 
   return {
-    across: async (to, found, choice, octets, declared, retry) => {
+    across: async (to, found, choice, stanza, declared, retry, after) => {
+      const octets = withAfter(stanza, after)
       const served = new Set<string>()
       const locations = choice.elsewhere(found)
       if (locations.length === 0 || !await hand(to, locations, octets, served)) return served.size
@@ -91,7 +108,7 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters): D
       if (again === 'unknown') return served.size > 0 ? served.size : again
       // a session may have moved here meanwhile; what was here before was served by the caller
       const before = new Set(choice.here(found))
-      const here = toSessions(choice.here(again).filter((s) => !before.has(s)), octets, declared)
+      const here = toSessions(choice.here(again).filter((s) => !before.has(s)), stanza, declared, after, reaches)
       await hand(to, choice.elsewhere(again).filter((l) => !served.has(l.sessionId)), octets, served)
       return served.size + here
     },

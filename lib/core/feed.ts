@@ -44,6 +44,8 @@ export interface Feed {
   passed(account: string, entry: LoggedEntry): void
   /** Something that is not of the log is for this very session: where mail waits for its account, behind that (D11). */
   expects(session: Session): void
+  /** Something that is not of the log comes for this session, and came behind this entry (D11): where that is not here yet, the log is read. */
+  reaches(session: Session, entry: number): void
   /** A new session stands at this number of its account's log. */
   bound(session: Session, position: number): void
   /**
@@ -207,6 +209,11 @@ export const makeFeed = (parts: FeedParts): Feed => {
       if (all.length === 0) return
       seen(all, entry)
       for (const session of all) follows(session, entry.seq)
+    },
+    reaches: (session, entry) => {
+      if (session.behind || session.position >= entry) return
+      session.behind = session.missed = true
+      void reading.start(session, false, null)
     },
     bound: (session, position) => {
       session.position = position

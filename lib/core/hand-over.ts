@@ -7,7 +7,7 @@ import { frameOf } from '../wire/framer.js'
 import { post } from './deferred.js'
 import { WORD } from './elsewhere.js'
 import type { Word } from './elsewhere.js'
-import { mayAsk } from './delivery.js'
+import { cutAfter, mayAsk } from './delivery.js'
 import type { Committed, Feed } from './feed.js'
 import type { Members } from './members.js'
 import type { Answer, Bus, Location, LoggedEntry } from './ports.js'
@@ -150,16 +150,18 @@ export const makeHandOver = ({ sessions, members, cache, feed, bus, jid, moved, 
     return ids.length > 0 && originals.length === 0 ? nobody : 'accepted'
   }
 
-  const stanza = ({ account, sessionId, xml }: Handed): Answer => {
+  const stanza = ({ account, sessionId, xml: handed }: Handed): Answer => {
     const session = sessions.of(account).all.find((s) => s.id === sessionId)
     if (session === undefined) return { generation: members.get(account)?.generation ?? null }
+    const { octets: xml, after } = cutAfter(handed)
     const frame = frameOf(xml) as Stanza
     const from = jid(frame.from)
     if (from === null) return 'refused'
     if (frame.kind === 'iq' && (frame.type === 'get' || frame.type === 'set') && !mayAsk(session, from, frame)) return 'busy'
     // XEP-0191 §3.3: whom it blocks is known here, and not to who sent it
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
-    return post(session, xml, frame.declared) ? 'accepted' : { generation: null }
+    if (after > 0) feed.reaches(session, after)
+    return post(session, xml, frame.declared, after) ? 'accepted' : { generation: null }
   }
 
   return {

@@ -263,6 +263,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const outlet = makeDeferred(member)
     const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, member)
     session.deferred = outlet
+    session.came = true
     session.incarnation = row.incarnation
     session.wanted = session.priority = row.priority
     session.presence = row.presence === null ? null : cutOf(row.presence)

@@ -14,6 +14,7 @@ import { countEnding, ignored } from './ending.js'
 import type { Ending, Rule, Verdict } from './ending.js'
 import { AVAILABLE, exactly, mayAsk, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
 import type { Choice, Delivery } from './delivery.js'
+import { ALL, behind, puts } from './deferred.js'
 import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
@@ -215,9 +216,13 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { stanza, to } = routed
     const octets = stamped(routed.session, stanza)
     const here = choice.here(found)
-    const taken = toSessions(here, octets, stanza.declared)
+    // D11: not before the messages that came before it on this stream
+    const after = routed.session === null ? 0 : behind(routed.session, to.bare)
+    // once is enough
+    if (after === ALL && routed.session !== null) puts(routed.session, to.bare, 0)
+    const taken = toSessions(here, octets, stanza.declared, after, feed.reaches)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
-    return delivery.across(to, found, choice, octets, stanza.declared, stanza.kind !== 'iq').then((n) =>
+    return delivery.across(to, found, choice, octets, stanza.declared, stanza.kind !== 'iq', after).then((n) =>
       n !== 'unknown' ? delivered(routed, here, taken + n)
         : taken > 0 ? delivered(routed, here, taken)
           : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
@@ -340,6 +345,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       logged(item, refusalOf(outcome))
       return
     }
+    if (session !== null && outcome.received !== null) puts(session, to.bare, outcome.received.seq)
     const committed = { stanza, from, to, sender: session, xml: message.xml }
     trace.committed(session, stanza, number, message, log.n, outcome)
     const { received, sent } = outcome

@@ -39,6 +39,8 @@ export interface Deferral extends Outlet {
   readonly isEmpty: boolean
   /** Presence was left out: it must be told anew. */
   lossy: boolean
+  /** As `write`. @param after it waits at least for this entry of the account's log */
+  keep(octets: string, declared: boolean, after: number): boolean
   /** Oldest first: what came behind entries of the log up to this one, until `write` says false: that stays, and what came behind it. */
   release(upTo: number, write: (octets: string, declared: boolean) => boolean): void
 }
@@ -93,6 +95,10 @@ export interface Session {
   behind: boolean
   /** While it was behind, an entry came that it has to read. */
   missed: boolean
+  /** By account, number of the last entry of its log that a message of this stream has become, of the accounts written to last (D11). */
+  readonly put: Map<string, number>
+  /** Its stream has put entries into logs that are not known here: it comes from elsewhere, or from before a crash. */
+  came: boolean
   /** So many messages more of its client may be ones that were sent before (durability.md D14). */
   suspect: number
   /** What waits until it has caught up. */
@@ -156,6 +162,8 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     boundAt: -Infinity,
     behind: true,
     missed: false,
+    put: new Map(),
+    came: false,
     suspect: 0,
     deferred: null,
     asked: null,

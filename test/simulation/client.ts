@@ -316,6 +316,12 @@ export class Client {
 
   private takes(xml: string): void {
     this.judge.gets(this, this.stream as string, xml)
+    // that it is there could not be written: of type wait
+    if (xml.startsWith('<presence') && xml.includes("type='error'")) {
+      this.timing.after(AGAIN, null, () => {
+        if (this.phase === 'bound') this.send({ id: '', logged: false, xml: '<presence/>' })
+      })
+    }
     if (!xml.startsWith('<iq') || !/^<iq[^>]* type='get'/.test(xml)) return
     const [, id] = /^<iq[^>]* id='([^']*)'/.exec(xml) ?? []
     const [, from] = /^<iq[^>]* from='([^']*)'/.exec(xml) ?? []
