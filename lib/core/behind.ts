@@ -21,15 +21,19 @@ export const hasPutElsewhere = (session: Session): void => {
 }
 const ANYWHERE = '*'
 
-/** What goes before the octets of a stanza to another node; presence says how things are, and waits for nothing. */
-export const behindOf = ({ session, stanza, to }: Routed): string => {
+/** The entry of the receiver's log that it must not overtake; null: none. Presence says how things are, and waits for nothing. */
+export const lastBefore = ({ session, stanza, to }: Routed): number | null => {
   const { put } = session ?? {}
-  if (put === undefined || put === null || stanza.kind === 'presence') return ''
+  if (put === undefined || put === null || stanza.kind === 'presence') return null
   const known = put.get(to.bare)
-  if (known === undefined && put.has(ANYWHERE)) hasPut(session as Session, to.bare, 0)
-  const seq = known ?? put.get(ANYWHERE)
-  return seq === undefined ? '' : `${BEHIND}${seq}>`
+  if (known !== undefined) return known
+  if (!put.has(ANYWHERE)) return null
+  hasPut(session as Session, to.bare, 0) // once is enough
+  return Infinity
 }
+
+/** What goes before the octets of a stanza to another node. */
+export const written = (after: number | null): string => (after === null ? '' : `${BEHIND}${after}>`)
 
 export const readBehind = (text: string): { readonly after: number | null; readonly xml: string } => {
   if (!text.startsWith(BEHIND)) return { after: null, xml: text }

@@ -130,6 +130,7 @@ export interface Core {
   idle(ms: number): Promise<void>
 }
 
+
 export const makeCore = ({ settings, routes: given, domains, jid, node, db, stores, bus, clock, bug, accounts, linger }: CoreParts): Core => {
   const counters = makeCounters()
   const trace = makeTracing(settings.traceEntries, clock)
@@ -161,7 +162,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }
   const feed = makeFeed({
     store: stores.log, sessions, jid, clock, trace, report, page: settings.offlinePage, window: Math.min(1024 ** 2, settings.writeBufferBytes >> 2),
-    elsewhere: elsewhereOf, isAcknowledged: acks.has, during: acks.during, retell: (session) => presence.retell(session),
+    elsewhere: bus.connected ? elsewhereOf : null, isAcknowledged: acks.has, during: acks.during, retell: (session) => presence.retell(session),
     acknowledged: (session, given) => acknowledged(session, given),
   })
   const acknowledged = (session: Session, given: readonly Given[]): void => {
@@ -266,6 +267,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const sessionOver = (session: Session, clean: boolean): Promise<void> | void => {
     if (!session.open) return
     session.open = false
+    session.parted = clean
     sessions.remove(session)
     feed.ended(session)
     if (!clean) resends.unclean(session.account)
@@ -351,7 +353,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       raisedTo(members.get(account), generation)
       cache.invalidate(account, generation) // what is here now was elsewhere
       bus.invalidate(account, generation)
-    }, moved: (session) => sessionMoved(session),
+    }, moved: (session, nowhere) => sessionMoved(session, nowhere),
     window: settings.resumeWindow, foldEvery: settings.foldEvery * 1000, silence: settings.silentAfter * 1000,
     catchUp: (session) => {
       const { hold } = session
@@ -383,7 +385,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       rosters.push(session, roster.changes)
     }, report)
   }
-  const resync = makeResync({ sessions, members, store: stores.members, blocklists, report, tell: (session) => refresh(session, session.rosterVersion) })
+  const resync = makeResync({ sessions, members, store: stores.members, blocklists, report, check: (accounts) => Promise.all(accounts.map(recheck)), tell: (session) => refresh(session, session.rosterVersion) })
   const confirm = makeBatcher<string, void>(async (accounts) => {
     await fence?.check([], [...new Set(accounts)])
     return []

@@ -55,6 +55,8 @@ export interface Feed {
   drain(session: Session, live: () => void): Promise<void>
   /** An entry that it was given before a crash, once more. */
   again(session: Session, entry: LogEntry | undefined, form: Form): void
+  /** It is connected again, and has yet to say that it is there: as one that has just been bound (D11). */
+  returned(session: Session): void
   /** Give a session what came since it was detached. */
   follow(session: Session): Promise<void>
   /** It was detached by a crash, which may have come while it was being given what waits. */
@@ -232,6 +234,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
       reading.write(session, entry, frameOf(entry.xml) as Stanza, form, false)
     },
     drain: (session, live) => reading.start(session, true, live),
+    returned: (session) => {
+      session.boundAt = clock.monotonic()
+      waitForPresence(session)
+    },
     follow: reading.resume,
     restored: reading.restored,
     room: reading.room,

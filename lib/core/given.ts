@@ -39,6 +39,8 @@ export interface Pending {
 
 /** A stream with something to say in the journal (D7). */
 export interface Journaled {
+  /** Its account, and the generation at which that one's sessions are known to be this node's (D2); null: it is over. */
+  readonly fence: readonly [account: string, generation: number] | null
   /** A message of its, with this number, is in the batch that is being put together. */
   joins(number: number): void
   /** What the journal is to say of it; null: nothing. */

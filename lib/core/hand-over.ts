@@ -38,8 +38,8 @@ export interface HandOver {
   resumed(from: Owner, account: string, sessionId: string, count: number): void
   /** Ask its owner for a session whose client has come here: resolves when that has written what it knows, or will not. */
   yields(from: Owner, account: string, sessionId: string): Promise<void>
-  /** That a session was taken from a node. */
-  taken(from: Owner, account: string, sessionId: string): void
+  /** That a session was taken from a node, and is in this incarnation now. */
+  taken(from: Owner, account: string, sessionId: string, incarnation: number): void
   /** What other nodes hand over. */
   take(items: readonly Handed[]): Answer[]
 }
@@ -68,7 +68,7 @@ export interface HandOverParts {
 
 const NOWHERE: readonly Location[] = []
 /** Words among nodes; no stanza begins like these. */
-const MOVED = '<moved/>'
+const MOVED = '<moved '
 const PULL = '<pull/>'
 const HAS = '<has '
 const YIELD = '<yield '
@@ -222,7 +222,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
       })
     }),
     resumed: (from, account, sessionId, count) => void bus.send(location(from, sessionId), account, `${HAS}${count}/>`),
-    taken: (from, account, sessionId) => void bus.send(location(from, sessionId), account, MOVED),
+    taken: (from, account, sessionId, incarnation) => void bus.send(location(from, sessionId), account, `${MOVED}${incarnation}/>`),
     take: (items) => items.map((item): Answer => {
       const { account, sessionId, xml } = item
       if (xml.startsWith(HINT)) return taken(account, xml)
@@ -248,9 +248,10 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
         yielding.get(sessionId)?.()
         return 'accepted'
       }
-      if (xml !== MOVED) return stanza(item)
+      if (!xml.startsWith(MOVED)) return stanza(item)
       const session = sessions.of(account).all.find((s) => s.id === sessionId)
-      if (session !== undefined) moved(session)
+      // it may have come back meanwhile
+      if (session !== undefined && session.incarnation < Number.parseInt(xml.slice(MOVED.length))) moved(session)
       return 'accepted'
     }),
   }

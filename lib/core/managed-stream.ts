@@ -202,12 +202,19 @@ export class ManagedStream implements Managed {
 
   // Journaled
 
+  get fence(): readonly [string, number] | null {
+    const { open, account, member } = this.session
+    return open ? [account, member.generation] : null
+  }
+
   joins(number: number): void {
     this.inBatch++
     this.batchLast = number
   }
 
   compose(): string | null {
+    // what comes of its last stanzas here is nothing: its client sends them again, where it is now
+    if (this.session.moved) return null
     const rest = this.session.uncommitted - this.inBatch
     const h = this.inBatch === 0 ? this.handled : rest === 0 ? Math.max(this.batchLast, this.lastDone) : this.batchLast
     this.inBatch = 0
@@ -235,6 +242,8 @@ export class ManagedStream implements Managed {
   }
 
   committed(): void {
+    // another node's by now, which has not seen what this commit says of it: so nothing follows from that
+    if (this.session.moved) return
     this.journaled = this.composed
     const ready = this.queue.splice(0, this.reserved)
     this.reserved = 0

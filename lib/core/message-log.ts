@@ -27,8 +27,8 @@ export type Outcome = Logged | StanzaError | 'moved'
 
 /** Whose sessions may be other nodes' by now (D2). */
 export interface Fence<Item> {
-  /** Of the senders: account and generation. */
-  of(items: readonly Item[]): ReadonlyMap<string, number>
+  /** Of the senders, and of streams that the journal says something of: account and generation. */
+  of(items: readonly Item[], streams: readonly Journaled[]): ReadonlyMap<string, number>
   /** The generations of these are others: find out which of their sessions have moved. */
   check(items: readonly Item[], accounts: readonly string[]): Promise<void>
   hasMoved(item: Item): boolean
@@ -165,12 +165,12 @@ export const makeMessageLog = <Item extends Appended>(
   }
 
   /** Until it is known to have happened (D3). Throws what says that this batch cannot be written. */
-  const settle = async (items: readonly Item[], blob: string): Promise<readonly Outcome[]> => {
+  const settle = async (items: readonly Item[], blob: string, streams: readonly Journaled[]): Promise<readonly Outcome[]> => {
     for (;;) {
       const begun = clock.monotonic()
       const ours = fence === null ? items : items.filter((item) => !fence.hasMoved(item))
       const batch: Batch = {
-        n: n + 1, messages: ours.map((item) => item.message), blob, mark: randomBytes(4).readInt32LE(), at: clock.now(), ...(fence === null ? {} : { fences: fence.of(ours) }),
+        n: n + 1, messages: ours.map((item) => item.message), blob, mark: randomBytes(4).readInt32LE(), at: clock.now(), ...(fence === null ? {} : { fences: fence.of(ours, streams) }),
       }
       /** Of all that were asked for. */
       const all = (outcomes: readonly Logged[]): readonly Outcome[] => {
@@ -205,18 +205,18 @@ export const makeMessageLog = <Item extends Appended>(
   }
 
   /** One bad row must not be everybody's: the batch is halved until it stands alone. */
-  const write = async (items: readonly Item[], blob: string): Promise<readonly Outcome[]> => {
+  const write = async (items: readonly Item[], blob: string, streams: readonly Journaled[]): Promise<readonly Outcome[]> => {
     try {
-      return await settle(items, blob)
+      return await settle(items, blob, streams)
     } catch (error) {
       if (!isBad(error) || items.length === 0) throw error
       if (items.length === 1) {
         report(error)
-        if (blob !== '') await settle([], blob)
+        if (blob !== '') await settle([], blob, streams)
         return [new StanzaError('internal-server-error', 'the message cannot be stored')]
       }
       const half = items.length >> 1
-      return [...await write(items.slice(0, half), ''), ...await write(items.slice(half), blob)]
+      return [...await write(items.slice(0, half), '', []), ...await write(items.slice(half), blob, streams)]
     }
   }
 
@@ -266,7 +266,7 @@ export const makeMessageLog = <Item extends Appended>(
       }
       touched.clear()
       deciding = true
-      outcomes = written.length === 0 && blob === '' ? [] : await write(written, blob)
+      outcomes = written.length === 0 && blob === '' ? [] : await write(written, blob, journaled)
     } catch (error) {
       deciding = false
       for (const stream of journaled) {

@@ -83,9 +83,9 @@ export interface Owners {
 }
 
 export interface Saved {
-  /** Accounts of fresh rows of which another session has ended uncleanly, or may have: of the resource another node had one until now. */
-  readonly unclean: ReadonlySet<string>
   readonly raised: ReadonlyMap<string, Raised>
+  /** Accounts that have a session which ended uncleanly, or has been replaced by one of these, on whatever node (D14). */
+  readonly unclean: ReadonlySet<string>
   /** By id. */
   readonly lost: ReadonlySet<string>
 }
@@ -247,13 +247,18 @@ export interface Mine {
 }
 
 export interface ResumptionStore {
-  /** A new stream, or one with a new incarnation: the whole row. False: it is another node's by now (D9), or the account is gone. */
-  save(row: StreamRow): Promise<boolean>
+  /** A new stream: the whole row. */
+  save(row: StreamRow): Promise<void>
+  /**
+   * A stream that goes on here, in its next incarnation: compare-and-set of owner and incarnation (D9). May be asked again where
+   * the answer was lost. False: it is another node's, or over, or its row is newer than this.
+   */
+  resume(row: StreamRow, was: number): Promise<boolean>
   /** Later states; a row only moves forward, and only while its incarnation is the same (D8). Returns the session ids of those that did. */
   fold(rows: readonly StreamRow[]): Promise<ReadonlySet<string>>
   /** Every stream's row reflects the commits of this node up to n: their part of the journal goes. */
   trim(n: number): Promise<void>
-  /** These streams are over. `h` is kept for who asks (XEP-0198 §5), except where `h` is null. */
+  /** These streams are over, where they are still this node's. `h` is kept for who asks (XEP-0198 §5), except where `h` is null. */
   end(streams: readonly { readonly account: string; readonly sessionId: string; readonly h: number | null }[], at: number): Promise<void>
   /** Sessions that could not be resumed ended uncleanly. */
   note(sessions: readonly { readonly account: string; readonly sessionId: string; readonly resource: string }[], at: number): Promise<void>

@@ -383,7 +383,8 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
       if (session.priority === null && session.wanted !== null && session.wanted >= 0) void feed.drain(session, live)
       else {
         live()
-        void feed.follow(session)
+        if (session.wanted === null) feed.returned(session)
+        else void feed.follow(session)
       }
     },
     retell: (session) => {

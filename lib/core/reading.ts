@@ -14,13 +14,13 @@ export interface ReadingParts {
   readonly store: LogStore
   readonly sessions: Sessions
   readonly jid: (text: string) => Jid | null
-  /** Its sessions on other nodes. Rejects where the store does not answer. */
-  readonly elsewhere: (account: string) => Promise<readonly Location[]>
   readonly isAcknowledged: (account: string, seq: number) => boolean
   /** What was acknowledged when this was asked stays known until it is answered. */
   readonly during: <T>(reading: Promise<T>) => Promise<T>
   readonly clock: { now(): number; monotonic(): number }
   readonly report: (error: unknown) => void
+  /** Sessions that the account has on other nodes; rejects where that is not known. null: there are no other nodes. */
+  readonly elsewhere: ((account: string) => Promise<readonly Location[]>) | null
   /** Entries read at once. */
   readonly page: number
   /** Octets unacknowledged above which a session is given no more. */
@@ -59,6 +59,8 @@ export interface Reading {
 const SOON_THERE = 5000
 /** ms between tries to read the log. */
 const AGAIN = 1000
+
+const NOWHERE: readonly Location[] = []
 
 /** Who reads the log now. */
 interface Reader {
@@ -172,8 +174,10 @@ export const makeReading = (parts: ReadingParts): Reading => {
         continue
       }
       if (!await hasRoom(session, state)) return null
+      // first: whose end comes after this inherits to this one
+      const elsewhere = parts.elsewhere === null ? NOWHERE : await parts.elsewhere(session.account)
       session.missed = false
-      const [entries, elsewhere] = await parts.during(Promise.all([store.read(session.account, session.position, page), parts.elsewhere(session.account)]))
+      const entries = await parts.during(store.read(session.account, session.position, page))
       if (!isHere(session)) return stop(session, state)
       // what waits is older than this page
       if (state.pull) continue
@@ -214,7 +218,8 @@ export const makeReading = (parts: ReadingParts): Reading => {
     let after = 0
     for (;;) {
       if (!await hasRoom(session, state)) return false
-      const [entries, elsewhere] = await parts.during(Promise.all([store.pull(session.account, after, session.position, page), parts.elsewhere(session.account)]))
+      const elsewhere = parts.elsewhere === null ? NOWHERE : await parts.elsewhere(session.account)
+      const entries = await parts.during(store.pull(session.account, after, session.position, page))
       if (!isHere(session)) return stop(session, state)
       for (const entry of entries) {
         after = entry.seq

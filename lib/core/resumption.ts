@@ -78,8 +78,8 @@ export interface ResumptionParts {
   sessionOver(session: Session, clean: boolean): Promise<void> | void
   /** null: there are no other nodes. */
   readonly takeover: TakeoverStore | null
-  /** A session of this node is another's by now. */
-  moved(session: Session): void
+  /** The session here is another node's by now, or was taken anew from the tables; or (gone) nobody's, for one of its resource came later. */
+  moved(session: Session, gone?: boolean): void
   readonly node: Owner
   /** Whose sessions of these accounts are another node's by now is told so. */
   check(accounts: readonly string[]): Promise<void>
@@ -87,8 +87,8 @@ export interface ResumptionParts {
   ownerOf(account: string, sessionId: string): Promise<Owner | null>
   /** Ask its owner to have it ready. */
   yields(from: Owner, account: string, sessionId: string): Promise<void>
-  /** A session was taken from this life of another node. */
-  taken(from: Owner, account: string, sessionId: string): void
+  /** A session was taken from this life of another node, and is in this incarnation now. */
+  taken(from: Owner, account: string, sessionId: string, incarnation: number): void
   /** Its client has come back, with so many stanzas. */
   resumed(from: Owner, account: string, sessionId: string, count: number): void
   /** The account's sessions are of this generation, by what this node did. */
@@ -108,6 +108,8 @@ export interface Details {
   readonly blocklist: boolean
   readonly rosterVersion: number
   readonly directed: readonly string[]
+  /** Its client may have sent in an earlier session what it sends (D14). */
+  readonly suspect?: boolean
 }
 
 /** ms after the end of a stream in which its count is kept, beyond the window (D14). */
@@ -162,6 +164,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const detailsOf = (session: Session): Details => ({
     lang: session.lang, carbons: session.carbons, copied: session.copied === null ? [] : [...session.copied], interested: session.interested, blocklist: session.blocklist,
     rosterVersion: session.stream?.rosterVersion ?? 0, directed: session.directed === null ? [] : [...session.directed.keys()],
+    ...(session.suspect > 0 ? { suspect: true } : {}),
   })
 
   const rowOf = (stream: ManagedStream, n: number): StreamRow => {
@@ -249,15 +252,27 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     return undefined
   }
 
-  /** A session that an earlier life has left, or another node, and that is this node's by its rows. null: there is a newer one of its resource. */
-  const revive = async ({ row, stream: state, last }: LeftSession): Promise<Session | null> => {
+  /**
+   * Whether a session here must give way to one that the tables have under its full JID: it is the same in an earlier
+   * incarnation, or was bound before the tables were asked, so that the other one has replaced it, and nobody has told this node.
+   */
+  const isOlder = (session: Session, { sessionId, incarnation }: LeftSession['row'], asked: number): boolean =>
+    (session.id === sessionId ? session.incarnation < incarnation : session.boundAt === -Infinity ? session.stream !== null && asked > -Infinity : session.boundAt < asked)
+
+  /**
+   * A session that an earlier life has left, or another node, and that is this node's by its rows. null: there is a newer one of its resource.
+   * @param asked when the tables were asked; ms, monotonic
+   */
+  const revive = async ({ row, stream: state, last }: LeftSession, asked = -Infinity): Promise<Session | null> => {
     const jid = parseJid(`${row.account}/${row.resource}`)
     const details = JSON.parse(state?.details ?? '{}') as Partial<Details>
     const member = await members.acquire(row.account)
-    if (sessions.find(jid) !== undefined) {
+    const there = sessions.find(jid)
+    if (there !== undefined && !isOlder(there, row, asked)) {
       members.release(member)
       return null
     }
+    if (there !== undefined) parts.moved(there, there.id !== row.sessionId)
     member.seq = Math.max(member.seq, last)
     const outlet = makeDeferred(member)
     const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, member)
@@ -269,6 +284,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     if (state === null) return session
     if (parts.takeover !== null) hasPutElsewhere(session)
     session.away = true
+    if (details.suspect === true) parts.unclean(row.account)
     session.suspect = parts.suspects(row.account)
     session.position = state.position
     session.incarnation = state.incarnation
@@ -309,23 +325,20 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       if (owner !== null) await parts.yields(owner, account, id)
     }, goesOn)
     let taken = null as Awaited<ReturnType<TakeoverStore['take']>>
+    let asked = 0
     await insistently(async () => {
+      asked = clock.monotonic()
       taken = await takeover.take(account, id)
     }, goesOn)
     if (taken === null) return undefined
     const { from, left } = taken
     const isOther = from.id !== parts.node.id || from.epoch !== parts.node.epoch
-    if (isOther) parts.taken(from, account, id)
-    const session = await revive(left)
+    if (isOther) parts.taken(from, account, id, left.row.incarnation)
+    const session = await revive(left, asked)
     parts.raised(account, left.generation)
-    if (session !== null) {
-      if (isOther) takenFrom.set(session, from)
-      return streams.get(session)
-    }
-    // this node has adopted it meanwhile, as its row says now a second time
-    const adopted = find(account, id)
-    if (adopted !== undefined) adopted.session.incarnation = left.row.incarnation
-    return adopted
+    if (session === null) return undefined
+    if (isOther) takenFrom.set(session, from)
+    return streams.get(session)
   }
 
   const reviveAll = async (found: readonly LeftSession[]): Promise<void> => {
@@ -347,42 +360,56 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   }
 
   const resume: Resumption['resume'] = async (account, id, goesOn) => {
-    const stream = find(account, id) ?? await fetched(account, id, goesOn)
-    if (stream === undefined) {
+    for (;;) {
+      const stream = find(account, id) ?? await fetched(account, id, goesOn) ?? find(account, id)
+      if (stream !== undefined) {
+        const found = await goOn(stream, goesOn)
+        if (found !== 'moved') return found
+        // who has it by its row is asked for it: maybe nobody told this node that it was taken
+        continue
+      }
       let h: number | null = null
       await insistently(async () => {
         h = await store.handled(account, id)
       }, goesOn)
       return h
     }
+  }
+
+  /** 'moved': by its row it is not this node's any more. */
+  const goOn = async (stream: ManagedStream, goesOn: () => boolean): Promise<Detached | number | 'moved'> => {
     const { session } = stream
+    const { account, id } = session
     await settledDown(stream)
     const left = stream.left
-    const incarnation = session.incarnation + 1
+    const was = session.incarnation
+    const incarnation = was + 1
     let entries: readonly LogEntry[] = []
     let h = 0
-    let isOurs = true
     const ready = await insistently(async () => {
       entries = await again(session, left?.unacked ?? [])
       const row = await between(() => rowOf(stream, log.n))
       h = Math.max(row.h, stream.handled)
       // flushed before it is said (D9); from here on h is in the row, and what is not in it any more was acknowledged
       await acks.flush()
-      isOurs = await store.save({ ...row, incarnation, h, detached: null })
-      // not before: what is said of it until then is said of the row that there is
-      if (isOurs) session.incarnation = incarnation
+      if (await store.resume({ ...row, incarnation, h, detached: null }, was)) {
+        // not before: what is said of it until then is said of the row that there is
+        session.incarnation = incarnation
+        return
+      }
+      // another node's by now; or a fold was faster
+      await parts.check([account])
+      if (session.open) throw new AwayError('the row of a stream has gone on')
     }, () => goesOn() && session.open)
-    // this node has stood still while another took it (D9): it is taken from that one
-    if (!isOurs) {
-      parts.moved(session)
-      return resume(account, id, goesOn)
-    }
+    if (session.moved && goesOn()) return 'moved'
     if (!ready || !session.open || !goesOn()) return stream.h
     stream.saved(h)
     return {
       session, h,
       attach: (outlet, wire, count) => {
         detached.delete(session)
+        // who came elsewhere may be about to say that it is available
+        if (session.boundAt === -Infinity) session.boundAt = clock.monotonic()
         session.outlet = outlet
         session.away = false
         sessions.changed(session.account)

@@ -11,6 +11,8 @@ export interface ResyncParts {
   readonly members: Members
   readonly store: MemberStore
   readonly blocklists: Blocklists
+  /** Find out which sessions of these accounts are others' by now, and what siblings elsewhere have left. */
+  check(accounts: readonly string[]): Promise<unknown>
   /** Tell it of its contacts, and of what has changed in its roster. */
   tell(session: Session): void
   report(error: unknown): void
@@ -23,12 +25,13 @@ const PAUSE = 100
 const SOON = 500
 
 /** @returns to be called when there was a gap */
-export const makeResync = ({ sessions, members, store, blocklists, tell, report }: ResyncParts): (() => void) => {
+export const makeResync = ({ sessions, members, store, blocklists, check, tell, report }: ResyncParts): (() => void) => {
   let wanted = false
   let running = false
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref())
 
   const some = async (accounts: readonly string[]): Promise<void> => {
+    await check(accounts)
     const rows = await members.reload(accounts, store)
     for (const [account, { blocked }] of rows) {
       const known = members.get(account)?.blocks?.jids ?? []

@@ -31,7 +31,7 @@ import type { Resolution, RouteCache } from './route-cache.js'
 import type { Request, Routed, Services } from './route.js'
 import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
 import type { Action, IqType, PresenceType, Target } from './rules.js'
-import { behindOf, hasPut } from './behind.js'
+import { hasPut, lastBefore, written } from './behind.js'
 import { settle, settled } from './sessions.js'
 import type { Asked, Here, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
@@ -141,7 +141,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       return verdict.then((v) => finish(sender, stanza, v), (error: unknown) => {
         if (!mayWait(sender, stanza, error)) return trouble(sender, stanza, error)
         // whose session is over meanwhile was not told that it was taken, and sends it again (D14)
-        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => (sender?.open === true ? attempt(sender, stanza, work) : trouble(sender, stanza, error)))
+        return new Promise<void>((resolve) => setTimeout(resolve, AGAIN)).then(() => (sender?.open === true ? attempt(sender, stanza, work) : finish(sender, stanza, ignored('XEP-0198 §4'))))
       })
     } catch (error) {
       return trouble(sender, stanza, error)
@@ -221,9 +221,12 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { stanza, to } = routed
     const octets = stamped(routed.session, stanza)
     const here = choice.here(found)
+    // D11: not before the messages that came before it on this stream
+    const after = lastBefore(routed)
+    if (after !== null) for (const session of here) feed.lacks(session, after)
     const taken = toSessions(here, octets, stanza.declared)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
-    return delivery.across(to, found, choice, { octets, declared: stanza.declared, request: requestOf(routed), behind: behindOf(routed) }).then((n) =>
+    return delivery.across(to, found, choice, { octets, declared: stanza.declared, request: requestOf(routed), behind: written(after) }).then((n) =>
       n !== 'unknown' ? delivered(routed, here, taken + n)
         : taken > 0 ? delivered(routed, here, taken)
           : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))

@@ -126,6 +126,8 @@ export interface Session {
   open: boolean
   /** It is another node's now (durability.md D9). */
   moved: boolean
+  /** It has ended, and its client has said so: it sends nothing of it again. */
+  parted: boolean
   /** Wants copies of what its account's other sessions send and get (XEP-0280). */
   carbons: boolean
   /** Entries of its account's log of which it got a copy, the last ones; null: none. */
@@ -175,6 +177,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     blocklist: false,
     open: true,
     moved: false,
+    parted: false,
     carbons: false,
     copied: null,
     hold: null,

@@ -47,6 +47,7 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
   if (last !== null) {
+    // also of what another node had (durability.md D14)
     session.suspect = host.resends.suspects(account.bare)
     tell(session)
     if (session.open) host.feed.bound(session, last)

@@ -23,9 +23,6 @@ const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
     r as materialized (
       select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[], $10::boolean[])
         as r (account, resource, session_id, incarnation, node, epoch, priority, presence, fresh) using (account)),
-    unclean as (
-      select account from r where fresh and (exists (select from resumption e where e.account = r.account and e.ended is not null)
-        or exists (select from presence p where p.account = r.account and p.resource = r.resource and p.state <> 'closing' and not (p.node = r.node and p.epoch = r.epoch)))),
     bound as (
       insert into presence (account, resource, session_id, incarnation, node, epoch, priority, presence)
       select account, resource, session_id, incarnation, node, epoch, priority, presence from r where fresh
@@ -36,7 +33,10 @@ const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
       update presence p set priority = r.priority, presence = r.presence from r
       where not r.fresh and p.account = r.account and p.resource = r.resource and p.session_id = r.session_id and p.incarnation = r.incarnation
       returning p.session_id)
-    select account, generation, seq, account in (select account from unclean) as unclean, (select array_agg(session_id) from (select session_id from bound union all select session_id from changed) s) as kept from raised`, [
+    select account, generation, seq, (select array_agg(session_id) from (select session_id from bound union all select session_id from changed) s) as kept,
+      exists (select from r where r.account = raised.account and fresh) and (exists (select from resumption e where e.account = raised.account and e.ended is not null)
+        or exists (select from r join presence p using (account, resource) where r.account = raised.account and fresh and p.session_id <> r.session_id)) as unclean
+    from raised`, [
     accountsOf(last), last.map((r) => r.account), last.map((r) => r.resource), last.map((r) => r.sessionId), last.map((r) => r.incarnation),
     last.map((r) => r.node), last.map((r) => r.epoch), last.map((r) => r.priority), last.map((r) => (r.presence === null ? null : toText(r.presence))),
     last.map((r) => r.fresh === true),

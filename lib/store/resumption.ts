@@ -82,25 +82,29 @@ export const resumptionStore = (db: Db, node: Owner): ResumptionStore => {
   return {
     fold,
     save: async (r) => {
-      // Behind the lock of the account's row, as a takeover. Only of the incarnation before, or of this one, where the answer was
-      // lost; and the session's row has the same, for what it is written with is compared (D10)
-      const saved = await db.query(`
-        with locked as (select account from account where account = $1 and deleted is null for update),
-        saved as (
-          insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, h, outbound, position, unacked, requests, details, folded, detached)
-          select account, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from locked
-          on conflict (account, session_id) do update set incarnation = excluded.incarnation,
-            h = excluded.h, outbound = excluded.outbound, position = excluded.position, unacked = excluded.unacked, requests = excluded.requests,
-            details = excluded.details, folded = excluded.folded, detached = excluded.detached
-            where resumption.node = excluded.node and resumption.epoch = excluded.epoch and resumption.incarnation between excluded.incarnation - 1 and excluded.incarnation
-          returning session_id),
-        taken as (update presence p set incarnation = $4 from saved where p.account = $1 and p.session_id = saved.session_id)
-        select session_id from saved`, [
+      // the session's row has the same incarnation: what it is written with is compared (D10)
+      await db.query(`
+        with taken as (update presence set incarnation = $4 where account = $1 and session_id = $2)
+        insert into resumption (account, session_id, resource, incarnation, node, epoch, lasts, h, outbound, position, unacked, requests, details, folded, detached)
+        select account, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from account where account = $1 and deleted is null
+        on conflict (account, session_id) do update set incarnation = excluded.incarnation, node = excluded.node, epoch = excluded.epoch, h = excluded.h,
+          outbound = excluded.outbound, position = excluded.position, unacked = excluded.unacked, requests = excluded.requests, details = excluded.details,
+          folded = excluded.folded, detached = excluded.detached`, [
         r.account, r.sessionId, r.resource, r.incarnation, node.id, node.epoch, r.lasts, r.h, r.outbound, r.position,
         writeReferences(r.unacked), requestsText(r.requests), r.details, r.folded, r.detached,
       ])
-      return saved.length > 0
     },
+    resume: async (r, was) => (await db.query(`
+        with moved as (
+          update resumption r set incarnation = $3, h = greatest(r.h, $4), outbound = $5, position = $6, unacked = $7, requests = $8, details = $9, folded = $10, detached = $11
+          where account = $1 and session_id = $2 and incarnation in ($12, $3) and node = $13 and epoch = $14 and folded <= $10 and ended is null
+            and exists (select from presence p where p.account = $1 and p.session_id = $2 and p.node = $13 and p.epoch = $14)
+          returning account, session_id),
+        taken as (update presence p set incarnation = $3 from moved m where p.account = m.account and p.session_id = m.session_id)
+        select 1 from moved`, [
+      r.account, r.sessionId, r.incarnation, r.h, r.outbound, r.position, writeReferences(r.unacked), requestsText(r.requests), r.details, r.folded, r.detached,
+      was, node.id, node.epoch,
+    ])).length > 0,
     trim: async (n) => {
       await db.query('delete from journal where node = $1 and epoch = $2 and n <= $3', [node.id, node.epoch, n])
     },

@@ -89,6 +89,8 @@ export const takeoverStore = (db: Db, node: Owner): TakeoverStore => {
       tails.delete(`${from.id} ${from.epoch}`)
       return []
     }
+    // (as with a single one, below)
+    await tx.query('select 1 from resumption where node = $1 and epoch = $2 and account = any($3) order by account, session_id for update', [from.id, from.epoch, accounts])
     const rows = await tx.query<LeftRow>(`${LEFT} where p.node = $1 and p.epoch = $2 and p.account = any($3) order by p.account`, [from.id, from.epoch, accounts])
     return rows.length === 0 ? null : own(tx, from, rows)
   })
@@ -102,7 +104,9 @@ export const takeoverStore = (db: Db, node: Owner): TakeoverStore => {
     },
     take: async (account, sessionId) => db.transaction(async (tx) => {
       await tx.query('select 1 from account where account = $1 for update', [account])
-      // a statement of its own: it sees what was done before the lock was had
+      // a fold of the old owner waits here and finds the row another's, or it is seen below: the journal that it trims is in the row then (D8)
+      await tx.query('select 1 from resumption where account = $1 and session_id = $2 for update', [account, sessionId])
+      // a statement of its own: it sees what was done before the locks were had
       const [row] = await tx.query<LeftRow & { owner: string; since: number }>(`${LEFT.replace('select ', 'select p.node as owner, p.epoch as since, ')}
         where p.account = $1 and p.session_id = $2 and r.session_id is not null`, [account, sessionId])
       if (row === undefined) return null

@@ -227,14 +227,17 @@ t.test('a second node in the same Postgres: hit, expiry, stale and refused, look
   t.equal(core.cache.size, 10)
   t.ok(route.evicted >= 2)
 
-  // an IQ is never sent twice
+  // what was refused was not done: once more, and no more. What was not answered may have been
   await store.save([row('juliet', 'there', 's3')])
   core.cache.invalidate('juliet@localhost', Number.MAX_SAFE_INTEGER)
   bus.sent.length = 0
   bus.answer = () => 'refused'
   await core.from(romeo, '<iq type=\'get\' id=\'1\' to=\'juliet@localhost/r\'><ping xmlns=\'urn:xmpp:ping\'/></iq>')
-  t.equal(bus.sent.length, 1)
+  t.equal(bus.sent.length, 2)
   t.match(romeo.got.at(-1), /service-unavailable/)
+  bus.answer = () => 'unknown'
+  await core.from(romeo, '<iq type=\'get\' id=\'2\' to=\'juliet@localhost/r\'><ping xmlns=\'urn:xmpp:ping\'/></iq>')
+  t.equal(bus.sent.length, 3)
 })
 
 const at = async (cache: RouteCache, generation: number): Promise<string> => {

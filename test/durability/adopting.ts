@@ -1,7 +1,7 @@
 // Sessions of a node that is over are taken by others just when their clients come back (durability.md D9): whichever is first,
 // there is one session in the end, where its client is.
 import t from 'tap'
-import type { LeftSession, TakeoverStore } from '../../lib/core/ports.js'
+import type { LeftSession, StreamRow, TakeoverStore } from '../../lib/core/ports.js'
 import { memoryStore, NODE, recordingSession, scriptedBus, testCore } from '../helpers/core.js'
 import type { TestCore } from '../helpers/core.js'
 
@@ -19,6 +19,7 @@ const setUp = (owner: string, take: (core: TestCore) => ReturnType<TakeoverStore
   const store = memoryStore([JULIET])
   const { row } = left(3)
   store.rows.set(`${JULIET}/balcony`, { ...row, node: owner })
+  store.streams.rows.set(`${JULIET} s9`, left(3).stream as StreamRow)
   const bus = scriptedBus()
   const core: TestCore = testCore({ store, bus, stores: { takeover: { adopt: async () => [], take: () => take(core), mine: async () => [], again: async () => [] } } })
   return { core, words: () => bus.sent.map(({ to, xml }) => `${to.node} ${xml}`), saved: () => [...store.streams.rows.values()][0]?.incarnation }
@@ -59,5 +60,5 @@ t.test('a client resumes elsewhere before its session is here: it does not stay 
 t.test('a session that is taken from another node is taken away from it', async (t) => {
   const { core, words } = setUp(NODE.id, async () => ({ from: { id: 'there', epoch: 1 }, left: left(3) }))
   await resume(core)
-  t.same(words(), ['there <moved/>', 'there <has 0/>'])
+  t.same(words(), ['there <moved 3/>', 'there <has 0/>'])
 })

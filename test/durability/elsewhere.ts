@@ -141,7 +141,7 @@ t.test('D15: what a session had not got when it was taken is answered for, what 
   await romeo.send(ping('got'))
   const { count } = juliet
   await romeo.send(ping('lost'))
-  life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: '<moved/>' }])
+  life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: '<moved 2/>' }])
   await turn()
   t.same(romeo.got.filter((g) => g.includes("type='error'")), [])
   life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<has ${count}/>` }])

@@ -144,6 +144,29 @@ t.test('D11: a session that is detached gets what came meanwhile in the order in
   t.same(bodies(again.got).at(-1), 'live')
 })
 
+t.test('D11: nor does it for a session that was detached before it had said that it is there, and is back', async (t) => {
+  for (const crashes of [false, true]) {
+    let life = setUp()
+    const romeo = await life.login(`${ROMEO}/orchard`)
+    await romeo.send(chat(JULIET, 'waits'))
+    await life.quiet()
+    const juliet = await life.login(BALCONY, 600)
+    juliet.lose()
+    await romeo.send(chat(BALCONY, 'now'))
+    await romeo.send(headline(BALCONY, 'news'))
+    await life.quiet()
+    life.clock.time += 6000
+    if (crashes) life = await life.crash()
+    const again = await resumed(life, juliet)
+    await turn(50)
+    t.same(bodies(again.got), [])
+    await again.send('<presence/>')
+    await life.quiet()
+    t.ok(await until(() => bodies(again.got).length >= (crashes ? 2 : 3)))
+    t.same(bodies(again.got), crashes ? ['waits', 'now'] : ['waits', 'now', 'news'])
+  }
+})
+
 t.test('D11: what a session is to read behind what came before keeps its place when the connection breaks while it reads', async (t) => {
   const life = setUp()
   const [romeo, juliet] = await withBoth(life, 600)

@@ -74,14 +74,16 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
     save: async (rows) => {
       check()
       const lost = new Set<string>()
+      const unclean = new Set<string>()
       for (const { fresh = false, ...row } of rows) {
         const key = `${row.account}/${row.resource}`
         const there = store.rows.get(key)
+        if (fresh && there !== undefined && there.sessionId !== row.sessionId) unclean.add(row.account)
         // sessions of a test may have begun without a row
         if (fresh || there === undefined || (there.sessionId === row.sessionId && there.incarnation === row.incarnation)) store.rows.set(key, row)
         else lost.add(row.sessionId)
       }
-      return { raised: new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])), lost, unclean: new Set<string>() }
+      return { raised: new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])), unclean, lost }
     },
     close: async (rows) => new Map(rows.map((r): [string, Raised] => [r.account, { generation: raise(r.account), seq: log.entries_.get(r.account)?.length ?? 0 }])),
     update: async (rows) => {

@@ -119,6 +119,13 @@ export const memoryStreams = (log: MemoryLog, node: { id: string; epoch: number 
       await log.before('save')
       rows.set(key(row), row)
       for (const [full, session] of sessions) if (key(session) === key(row)) sessions.set(full, { ...session, incarnation: row.incarnation })
+    },
+    resume: async (row, was) => {
+      await log.before('save')
+      const there = rows.get(key(row))
+      if (there === undefined || (there.incarnation !== was && there.incarnation !== row.incarnation) || there.folded > row.folded) return false
+      rows.set(key(row), row)
+      for (const [full, session] of sessions) if (key(session) === key(row)) sessions.set(full, { ...session, incarnation: row.incarnation })
       return true
     },
     fold: async (changed) => {

@@ -1,0 +1,228 @@
+// One simulated interleaving: a few nodes, a few accounts, some things that their clients do, and some that go wrong, all drawn
+// from one seed. Then everything is well again, and the world has to come to rest.
+import { random } from '../../lib/chaos/random.js'
+import type { Random } from '../../lib/chaos/random.js'
+import { defaultSettings } from '../../lib/base/config.js'
+import type { Settings } from '../../lib/base/config.js'
+import { jidParser } from '../../lib/base/jid.js'
+import { memoryStore } from '../helpers/core.js'
+import { Network } from './bus.js'
+import type { BusMood } from './bus.js'
+import { Client } from './client.js'
+import type { ClientMood } from './client.js'
+import { Database } from './database.js'
+import type { Fate } from './database.js'
+import { Judge } from './judge.js'
+import { startNode } from './node.js'
+import type { SimNode } from './node.js'
+import { live, makeProcess, Scheduler } from './scheduler.js'
+import { meaningOf } from './statements.js'
+import { schedule } from './troubles.js'
+import type { Trouble } from './troubles.js'
+
+export interface Interleaving {
+  readonly events: number
+  readonly violations: readonly string[]
+}
+
+/** ms in which it has to come to rest, and that it is watched afterwards. */
+const REST = 20_000
+const WATCHED = 1200
+const RESOURCES = ['romeo/a', 'juliet/a', 'juliet/b', 'nurse/a', 'romeo/b']
+
+const parser = jidParser()
+
+/** What the nodes of one world have in common, and what goes wrong in it. */
+export class World {
+  readonly scheduler = new Scheduler()
+  readonly chance: Random
+  readonly bus: BusMood
+  readonly network: Network
+  readonly database: Database
+  readonly judge: Judge
+  readonly clients: Client[] = []
+  readonly nodes = new Map<string, SimNode>()
+  readonly clocks = new Map<string, { ahead: number; stood: number }>()
+  /** What becomes of statements: by node, and of all. */
+  readonly failing = new Map<string, number>()
+  readonly calm: boolean
+  /** When the database last failed anybody. */
+  failedAt = -Infinity
+  private readonly client: ClientMood
+  private readonly latency: number
+  private readonly settings: Settings
+  private readonly log: ((text: string) => void) | null
+  private readonly heard = new Map<string, number>()
+  private readonly others
+  over = false
+
+  constructor(seed: number, broken: ReadonlySet<string>, log: ((text: string) => void) | null) {
+    const chance = this.chance = random(`simulation ${seed}`)
+    this.log = log
+    this.calm = chance.chance(0.25)
+    this.bus = { latency: chance.pick([0.3, 2, 10]), slow: chance.pick([0, 0, 0.1, 0.3]), slowest: this.calm ? 150 : 600, loss: 0, reorders: false }
+    this.client = { latency: chance.pick([0.5, 5, 30]), answers: chance.pick([1, 1, 0.5, 0.2]), eager: chance.pick([0, 0.3, 0.8]) }
+    this.latency = chance.pick([0.2, 1, 5])
+    this.network = new Network(this.scheduler, chance, this.bus)
+    this.database = new Database(this.scheduler, meaningOf, broken)
+    this.settings = defaultSettings({
+      routeCacheEntries: 8, routeNegativeEntries: 8, routeTtl: chance.pick([1, 2, 30]), traceEntries: 0, capsEntries: 8, offlinePage: chance.pick([2, 100]),
+      archive: chance.pick(['always', 'off']), foldEvery: this.calm ? 4 : 1, resumeWindow: 600, silentAfter: 60,
+    })
+    this.judge = new Judge({
+      tables: () => this.database.tables, now: () => this.scheduler.now, say: (text) => this.say(text), calm: this.calm, ttl: this.settings.routeTtl * 1150 + 100,
+      resources: (account) => this.clients.filter((c) => c.account === account).length,
+      troubledAt: () => (this.network.cut.size > 0 ? this.scheduler.now : Math.max(this.network.lostAt, this.failedAt)),
+      heard: (node, account) => this.heard.get(`${node} ${account}`) ?? -1,
+    })
+    this.database.written = (entry) => this.judge.committed(entry)
+    const names = RESOURCES.slice(0, chance.pick([2, 3, 3, 4, 5])).map((name) => name.replace('/', '@localhost/'))
+    const accounts = [...new Set(names.map((name) => name.split('/')[0] as string))]
+    for (const account of accounts) this.database.tables.account.set(account, { seq: 0, generation: 0 })
+    this.others = memoryStore(accounts).others
+    for (const full of names) {
+      this.clients.push(new Client(full, {
+        timing: this.scheduler, chance, mood: this.client, judge: this.judge, nodes: () => [...this.nodes.values()], say: (text) => this.say(text),
+      }))
+    }
+  }
+
+  say(text: string): void {
+    this.log?.(`${this.scheduler.now.toFixed(1).padStart(9)}  ${text}`)
+  }
+
+  start(id: string): void {
+    if (this.nodes.get(id)?.process.dead === false) return
+    const clocks = this.clocks.get(id) ?? { ahead: this.chance.between(-500, 500), stood: 0 }
+    this.clocks.set(id, clocks)
+    const process = makeProcess(id, 1 + this.chance.between(-0.01, 0.01))
+    const bug = (error: unknown): void => this.judge.violated(`a bug on ${id}: ${(error as Error).stack ?? String(error)}`)
+    this.scheduler.after(0, process, () => {
+      this.nodes.set(id, startNode({
+        id, process, timing: this.scheduler, network: this.network, db: this.database.connect(process, () => this.fate(id)), settings: this.settings, jid: parser,
+        others: this.others, clocks, bug, say: (text) => this.say(text),
+        lost: () => this.scheduler.after(this.chance.between(10, 100), null, () => {
+          if (process.dead) return
+          this.kill(id)
+          this.start(id)
+        }),
+        reaped: () => {},
+        acts: (node) => {
+          const row = this.database.tables.node.get(node.id)
+          if (row?.epoch !== node.epoch || row.signedOff || row.reapedBy !== null) this.judge.violated(`${node.id}/${node.epoch} acts although it was declared over`)
+        },
+        heard: (account, generation) => void this.heard.set(`${id} ${account}`, Math.max(generation, this.heard.get(`${id} ${account}`) ?? 0)),
+      }))
+    })
+  }
+
+  /** kill -9: nothing that it has begun goes on; its clients' connections are reset. */
+  kill(id: string): void {
+    const node = this.nodes.get(id)
+    if (node === undefined || node.process.dead) return
+    this.say(`${id} is killed`)
+    node.process.dead = true
+    for (const [name, { process }] of this.network.endpoints) if (process === node.process) this.network.endpoints.delete(name)
+    this.database.hangUp(node.process)
+    for (const client of this.clients) {
+      if (!client.isOn(node)) continue
+      this.scheduler.after(this.chance.exponential(10), null, () => {
+        if (client.isOn(node)) client.lose()
+      })
+    }
+  }
+
+  private fate(id: string): Fate {
+    const { chance } = this
+    const [there, back] = [chance.exponential(this.latency), chance.exponential(this.latency)]
+    const probability = Math.max(this.failing.get(id) ?? 0, this.failing.get('') ?? 0)
+    if (probability === 0 || !chance.chance(probability)) return { there, back, fails: 'never' }
+    this.failedAt = this.scheduler.now
+    return { there, back, fails: chance.pick(this.nodes.get(id)?.running ? ['away', 'away', 'mute', 'late'] : ['away', 'mute']) }
+  }
+
+  /** All is well from now on. */
+  heal(): void {
+    this.say('all is well from now on')
+    this.over = true
+    this.failing.clear()
+    Object.assign(this.bus, { loss: 0, slow: 0 })
+    this.client.answers = 1
+    for (const client of this.clients) client.connect()
+  }
+
+  /** Who has something to do yet. */
+  restless(): string[] {
+    return this.clients.filter((client) => !client.idle).map((client) => client.full)
+  }
+}
+
+const act = (world: World): void => {
+  const { chance, clients } = world
+  const client = chance.pick(clients)
+  const other = chance.pick(clients)
+  switch (chance.below(14)) {
+    case 0: case 1: case 2: case 3: case 4:
+      client.message(chance.chance(0.6) ? other.account : other.full)
+      break
+    case 5: // several at once
+      for (let i = chance.below(4); i >= 0; i--) {
+        if (chance.chance(0.7)) client.message(chance.chance(0.6) ? other.account : other.full)
+        else client.state(other)
+      }
+      break
+    case 6: case 7:
+      client.state(other)
+      break
+    case 8: case 9:
+      client.ping(other)
+      break
+    case 10: case 11: // it moves
+      client.drop()
+      world.scheduler.after(chance.pick([0, 5, 300]), null, () => client.connect())
+      break
+    case 12: // it comes back, and changes its mind
+      client.drop()
+      client.connect()
+      world.scheduler.after(chance.exponential(10), null, () => {
+        client.drop()
+        client.connect()
+      })
+      break
+    default:
+      client.rebind()
+  }
+}
+
+/** @param log told what happens; null: nobody wants to know */
+export const interleave = async (seed: number, broken: ReadonlySet<string>, log: ((text: string) => void) | null, statements = false): Promise<Interleaving> => {
+  const world = new World(seed, broken, log)
+  if (statements) world.database.traced = (text) => world.say(`  ${text}`)
+  const { scheduler, chance, clients, judge } = world
+  live(scheduler, chance)
+  for (const id of ['n1', 'n2', 'n3'].slice(0, chance.pick([2, 3]))) world.start(id)
+  await scheduler.run(100)
+  for (const client of clients) {
+    client.connect()
+    if (chance.chance(0.3)) client.carbons()
+  }
+  await scheduler.run(400)
+  const span = chance.pick([100, 600, 3000])
+  for (let i = 5 + chance.below(10); i > 0; i--) scheduler.after(chance.between(0, span), null, () => act(world))
+  let ends = span
+  const troubles: Trouble[] = world.calm ? [] : Array.from({ length: 1 + chance.below(3) }, () => schedule(world, span))
+  for (const { until } of troubles) ends = Math.max(ends, until)
+  await scheduler.run(ends + 1)
+  world.heal()
+  const began = scheduler.now
+  let rested = false
+  while (!rested && scheduler.now - began < REST) {
+    await scheduler.run(250)
+    rested = judge.atRest && clients.every((client) => client.idle)
+    if (judge.violations.length > 0) break
+  }
+  // what comes twice comes late
+  if (rested) await scheduler.run(WATCHED)
+  if (judge.violations.length === 0) judge.end(rested, world.restless())
+  return { events: scheduler.count, violations: judge.violations }
+}
