@@ -26,7 +26,7 @@ export interface ClusterNode extends Server {
 
 export interface TestCluster {
   readonly nodes: readonly [ClusterNode, ClusterNode, ClusterNode]
-  readonly databaseUrl: string
+  readonly natsUrl: string
   start(id: string, more?: Partial<Settings>): Promise<ClusterNode>
 }
 
@@ -62,5 +62,5 @@ export const testNodes = async (t: Teardown, overrides: Partial<Settings> = {}):
   }
   const a = await start('a')
   await addUsers(a.db, USERS)
-  return { nodes: [a, await start('b'), await start('c')], databaseUrl, start }
+  return { nodes: [a, await start('b'), await start('c')], natsUrl, start }
 }
