@@ -77,12 +77,25 @@ export interface ServerOptions {
   readonly tap?: Tap
 }
 
+/** How it stands among the others, for `doctor` (lib/cli/deps.ts). */
+export interface ClusterState {
+  readonly mayAct: boolean
+  /** ms since its lease was renewed. */
+  readonly renewed: number
+  readonly connected: boolean
+  readonly largest: number
+  readonly bus: Readonly<Record<string, number>>
+  readonly routes: Readonly<Record<'entries' | 'most' | 'hits' | 'misses' | 'lookups' | 'evicted' | 'stanzas' | 'stalest', number>>
+}
+
 export interface Server {
   readonly ports: Ports
   readonly db: Database
   readonly counters: Counters
   readonly sessions: Sessions
   readonly gate: Gate
+  /** A node among others; null: it is alone. */
+  cluster(): ClusterState | null
   /** The path of a message (lib/core/trace.ts). */
   trace(query: TraceQuery): Promise<Traced>
   /** Read the certificate again; connections that are there keep theirs. */
@@ -311,6 +324,16 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
 
   return {
     ports, db, counters, sessions, gate, removeAccount: services.removeAccount,
+    cluster: () => {
+      if (cluster === null) return null
+      const { lease: { mayAct, age }, bus: { up, largest, counters: handed } } = cluster
+      const { route: { hits, misses, lookups, evicted }, stalest, ignored, delivered, stored, answered, refused } = counters
+      const stanzas = [...ignored.values(), delivered, stored, answered, refused].reduce((sum, n) => sum + n, 0)
+      return {
+        mayAct: mayAct(), renewed: age(), connected: up, largest, bus: { ...handed },
+        routes: { entries: cache.size, most: settings.routeCacheEntries, hits, misses, lookups, evicted, stanzas, stalest },
+      }
+    },
     trace: (query) => traceMessages(core.trace, traceStore(db), query),
     welcome: (socket) => welcome(host, socket),
     reload: async () => {

@@ -70,6 +70,7 @@ const startServer = async (settings: Settings): Promise<Running> => {
     // contacts hear of it, and sessions end
     accounts: { ...await accountsOf(started.db), remove: jid => started.removeAccount(jid) },
     facts: () => databaseFacts(started.db),
+    cluster: () => started.cluster(),
     trace: query => started.trace(query),
     reload: () => started.reload(),
     close: () => started.stop(),
@@ -91,6 +92,7 @@ const deps: Deps = {
     return { accounts: await accountsOf(db), close: () => db.close() }
   },
   inspectDatabase: settings => inspect(settings),
+  inspectNats: async url => (await import('../lib/cluster/bus.js')).largestOver(url),
   trace: (settings, query) => traceOffline(settings, query),
   startServer,
   certificateFiles,

@@ -7,13 +7,14 @@ import { UsageError } from '../base/errors.js'
 import { controlCall, controlServer, ownerOf } from './control.js'
 import type { ControlServer } from './control.js'
 import type { Handlers } from './control-protocol.js'
-import type { Accounts, Credentials, DatabaseFacts, Deps, NewAccount, OpenPorts, Running } from './deps.js'
+import type { Accounts, ClusterFacts, Credentials, DatabaseFacts, Deps, NewAccount, OpenPorts, Running } from './deps.js'
 
 /** What a running server tells `doctor`. */
 export interface ServerFacts {
   readonly pid: number
   readonly ports: OpenPorts
   readonly database: DatabaseFacts
+  readonly cluster: ClusterFacts | null
 }
 
 /** What a running server does for the commands. */
@@ -29,7 +30,7 @@ export const handlersOf = (running: Running): Handlers => ({
     return running.accounts.list(after, limit)
   },
   trace: async args => running.trace(args as TraceQuery),
-  facts: async (): Promise<ServerFacts> => ({ pid: process.pid, ports: running.ports, database: await running.facts() }),
+  facts: async (): Promise<ServerFacts> => ({ pid: process.pid, ports: running.ports, database: await running.facts(), cluster: running.cluster() }),
 })
 
 /** Run `act` with the accounts, wherever they are, and leave everything as it was found. */

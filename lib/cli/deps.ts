@@ -44,6 +44,32 @@ export interface DatabaseFacts {
   readonly nodes: readonly { readonly id: string; readonly age: number; readonly alone: boolean }[]
 }
 
+/** What `doctor` wants to know of a node that runs among others. */
+export interface ClusterFacts {
+  /** Its lease holds. */
+  readonly mayAct: boolean
+  /** ms since it was renewed. */
+  readonly renewed: number
+  /** To NATS. */
+  readonly connected: boolean
+  /** Octets of the longest stanza that fits. */
+  readonly largest: number
+  /** Stanzas by what became of them, as in /metrics. */
+  readonly bus: Readonly<Record<string, number>>
+  readonly routes: {
+    readonly entries: number
+    readonly most: number
+    readonly hits: number
+    readonly misses: number
+    readonly lookups: number
+    readonly evicted: number
+    /** All that were routed. */
+    readonly stanzas: number
+    /** ms */
+    readonly stalest: number
+  }
+}
+
 export interface OpenDatabase {
   readonly accounts: Accounts
   close(): Promise<void>
@@ -66,6 +92,8 @@ export interface CertificateFiles {
 
 export interface Running extends OpenDatabase {
   facts(): Promise<DatabaseFacts>
+  /** null: it is alone. */
+  cluster(): ClusterFacts | null
   readonly ports: OpenPorts
   readonly tls: CertificateFiles
   /** The path of a message. */
@@ -84,6 +112,8 @@ export interface Deps {
   openDatabase(settings: Settings): Promise<OpenDatabase>
   /** Looks and changes nothing; null: there is none yet. The embedded one is opened only by who owns the data folder. */
   inspectDatabase(settings: Settings): Promise<DatabaseFacts | null>
+  /** Octets of the longest stanza that fits through this NATS. Throws an Error that says why where there is no connection. */
+  inspectNats(url: string): Promise<number>
   /** The path of a message as the database alone knows it; null: there is no database yet. As `inspectDatabase`. */
   trace(settings: Settings, query: TraceQuery): Promise<Traced | null>
   /** `close` stops the server in order, then closes the database. */

@@ -1,8 +1,9 @@
-// `doctor`: looks at database, certificate, ports and clock, and says what to do. Each line is ok, warn or fail.
+// `doctor`: looks at database, other nodes, certificate, ports and clock, and says what to do. Each line is ok, warn or fail.
 import type { Settings } from '../base/config.js'
 import { routedDomains, strangeDomains } from '../base/durability.js'
 import { serverFacts } from './access.js'
 import type { ServerFacts } from './access.js'
+import { checkNats, judgeCluster } from './doctor-cluster.js'
 import { checkCertificate, checkPorts } from './doctor-network.js'
 import type { DatabaseFacts } from './deps.js'
 import { bad, ok, warn } from './finding.js'
@@ -17,6 +18,7 @@ export const doctor = async (call: Call): Promise<boolean> => {
     server === null ? ok('server', 'none runs on this data folder') : ok('server', `runs with pid ${server.pid}`),
     ...judgeDurability(settings),
     ...(await checkDatabase(call, server)),
+    ...(server === null ? await checkNats(settings, deps) : server.cluster === null ? [] : judgeCluster(server.cluster, settings)),
     ...(await checkCertificate(await deps.certificateFiles(settings), settings.domain, new Date())),
     ...(await checkPorts(settings, server)),
   ]
@@ -41,7 +43,7 @@ const line = ({ state, about, text, advice }: Finding): string =>
 const checkDatabase = async (call: Call, server: ServerFacts | null): Promise<Finding[]> => {
   try {
     const facts = server?.database ?? (await call.deps.inspectDatabase(call.settings))
-    return facts === null ? [ok('database', 'none yet; it is made at the first start')] : judgeDatabase(facts, Date.now())
+    return facts === null ? [ok('database', 'none yet; it is made at the first start')] : judgeDatabase(facts, Date.now(), Math.max(SILENT, call.settings.lease))
   } catch (error) {
     const { databaseUrl, data } = call.settings
     const advice = databaseUrl === null ? `look at the folder ${data}: does it exist, may you write there, is the disk full?` : 'check DATABASE_URL, and that this Postgres runs and lets you in'
@@ -81,8 +83,8 @@ const said = (nodes: DatabaseFacts['nodes']): string => nodes.map(({ id, age }) 
 /** Seconds without a word after which a node of a cluster is worth a look. */
 const SILENT = 30
 
-/** `now`: this machine's clock, ms. */
-export const judgeDatabase = (facts: DatabaseFacts, now: number): Finding[] => {
+/** @param now this machine's clock, ms @param silent seconds after which a node that says nothing has no lease */
+export const judgeDatabase = (facts: DatabaseFacts, now: number, silent = SILENT): Finding[] => {
   const drift = Math.abs(facts.now - now)
   const seconds = `${(drift / 1000).toFixed(1)} s`
   const { kind, schemaFound, schemaWanted, nodes } = facts
@@ -100,8 +102,8 @@ export const judgeDatabase = (facts: DatabaseFacts, now: number): Finding[] => {
         ? warn('clock', `${seconds} apart from the database's`, 'let both machines keep time by NTP')
         : ok('clock', `agrees with the database's (${seconds})`),
     nodes.length > 1 && nodes.every(({ alone }) => !alone)
-      ? nodes.some(({ age }) => age > SILENT)
-        ? warn('nodes', `of ${nodes.length} in a cluster, silent: ${said(nodes.filter(({ age }) => age > SILENT))}`, 'others take their sessions once `lease` and `grace` have passed; are any of them running?')
+      ? nodes.some(({ age }) => age > silent)
+        ? warn('nodes', `of ${nodes.length} in a cluster, silent: ${said(nodes.filter(({ age }) => age > silent))}`, 'others take their sessions once `lease` and `grace` have passed; are any of them running?')
         : ok('nodes', `${nodes.length} in a cluster: ${said(nodes)}`)
     : nodes.length > 1
       ? warn('nodes', `${nodes.length} are signed on: ${said(nodes)}`, 'only one may run on this database without NATS_URL; stop the others')

@@ -48,6 +48,8 @@ export interface BusOptions {
 
 export interface NatsBus extends Bus {
   readonly counters: BusCounters
+  /** There is a connection to NATS. */
+  readonly up: boolean
   /** Octets: a stanza of no more fits, whoever it is for. Changes where NATS is set up anew. */
   readonly largest: number
   /**
@@ -225,6 +227,14 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     invalidate: (account, generation) => invalidations.tell(account, generation),
     close: (signOff) => left ??= leave(signOff),
   }
+}
+
+/** What `largest` would be over this NATS. Throws UsageError where there is no connection. */
+export const largestOver = async (url: string): Promise<number> => {
+  const link = await openLink(url, 'jidway doctor')
+  const { payload } = link
+  await link.close()
+  return longest(payload, LIMITS) - ADDRESS
 }
 
 /** A node's id as one part of a subject, in which dots, stars, and white space have a meaning. */

@@ -40,7 +40,7 @@ export interface ClusterOptions {
 export interface Cluster {
   readonly node: Owner
   /** Silent while this node must not act (routing.md, step 9): nothing goes out, nothing is taken. */
-  readonly bus: Bus & Pick<NatsBus, 'counters' | 'largest'>
+  readonly bus: Bus & Pick<NatsBus, 'counters' | 'largest' | 'up'>
   readonly lease: Lease
   readonly takeover: TakeoverStore
   /** Take what earlier lives of this node, and nodes that are over, have left. Once the core can have it; from then on it goes by itself. */
@@ -156,7 +156,7 @@ const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
     bus: {
       connected: true, counters: bus.counters,
       get up() {
-        return bus.up && lease.mayAct()
+        return bus.up
       },
       get largest() {
         return bus.largest

@@ -50,6 +50,8 @@ export interface Lease {
   tick(): Promise<void>
   /** Asked before anything is sent (step 9). Both clocks are read each time. False before the first renewal. */
   mayAct(): boolean
+  /** ms since its last successful renewal was sent. */
+  age(): number
   /** ms since 1970 by the database's clock, as estimated from renewals: for deadlines on the bus. */
   databaseNow(): number
   /** Never act again, nor renew, nor reap; says no `lost`. To be called before signing off, for then others may reap at once. */
@@ -204,7 +206,7 @@ export const makeLease = ({ store, clock, node, times, events }: LeaseParts): Le
   }
 
   return {
-    interval: lease / 3, tick, mayAct, databaseNow: database.now,
+    interval: lease / 3, tick, mayAct, age, databaseNow: database.now,
     close: () => {
       state = 'over'
     },

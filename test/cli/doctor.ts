@@ -9,9 +9,10 @@ import t from 'tap'
 import { defaultSettings } from '../../lib/base/config.js'
 import { UsageError } from '../../lib/base/errors.js'
 import { judgeDatabase, judgeDurability } from '../../lib/cli/doctor.js'
+import { checkNats, judgeCluster } from '../../lib/cli/doctor-cluster.js'
 import { checkCertificate, checkPorts } from '../../lib/cli/doctor-network.js'
 import type { Finding } from '../../lib/cli/finding.js'
-import { depsWith, FACTS, jidway, memory } from '../helpers/commands.js'
+import { CLUSTER, depsWith, FACTS, jidway, memory } from '../helpers/commands.js'
 
 const states = (findings: readonly Finding[]): Record<string, string> => Object.fromEntries(findings.map(({ about, state }) => [about, state]))
 const OFF = ['--c2s-port=', '--c2s-tls-port=', '--http-port=', '--https-port=']
@@ -39,6 +40,44 @@ t.test('each weakness of the database is found', async t => {
   const two = (age: number): { nodes: { id: string; age: number; alone: boolean }[] } => ({ nodes: [{ id: 'a', age: 1, alone: false }, { id: 'b', age, alone: false }] })
   t.match([judged(two(3)), judged(two(40))], [{ nodes: 'ok' }, { nodes: 'warn' }])
   t.match(judged({ nodes: [{ id: 'a', age: 1, alone: true }, { id: 'b', age: 2, alone: true }] }), { nodes: 'warn' })
+})
+
+t.test('a node among others: lease, NATS, what is handed over, routes', async t => {
+  const settings = defaultSettings()
+  const judged = (more: Partial<typeof CLUSTER>): Finding[] => judgeCluster({ ...CLUSTER, ...more }, settings)
+  const routes = (more: Partial<typeof CLUSTER['routes']>): Finding | undefined => judged({ routes: { ...CLUSTER.routes, ...more } }).at(-1)
+  t.match(judged({}), [
+    { about: 'lease', state: 'ok', text: 'last renewed 2.0 s ago' }, { about: 'nats', state: 'ok', text: /connected; stanzas of up to 1044480 octets/ },
+    { about: 'bus', state: 'ok', text: '1000 stanzas handed to other nodes, 5 of them not taken in time' },
+    { about: 'routes', state: 'ok', text: '10 of at most 100 remembered, 98.0 % hits, 5.0 look-ups for 1,000 stanzas; none was found wrong in time' },
+  ])
+  t.match(states(judged({ renewed: 12_000 })), { lease: 'warn' })
+  t.match(states(judged({ mayAct: false })), { lease: 'fail' })
+  t.match(states(judged({ connected: false })), { nats: 'fail' })
+  t.match(judged({ largest: 200_000 })[1], { about: 'nats', state: 'fail', text: /max_stanza_bytes/ })
+  t.match(states(judged({ bus: { accepted: 900, unknown: 100 } })), { bus: 'warn' })
+  t.match(states(judged({ bus: { accepted: 9, unknown: 1 } })), { bus: 'ok' }, 'too few to say')
+  t.match(states(judged({ bus: { tooLarge: 1 } })), { bus: 'warn' })
+  t.match(states(judged({ bus: { unknownVersions: 1 } })), { bus: 'warn' })
+  t.match(routes({ stalest: 1500 }), { state: 'ok', text: /the oldest was 1\.5 s old/ })
+  t.match(routes({ lookups: 2000, evicted: 1500 }), { state: 'warn', advice: /route_cache_entries/ })
+  for (const { state, advice } of judged({ mayAct: false, connected: false, bus: { tooLarge: 1, unknownVersions: 1 } })) t.equal(advice === '', state === 'ok')
+})
+
+t.test('with NATS and no server that runs, NATS is asked; without NATS nothing is said of it', async t => {
+  const natsUrl = 'nats://romeo:geheim@127.0.0.1:4222'
+  t.same(await checkNats(defaultSettings(), depsWith(memory())), [])
+  t.match(await checkNats(defaultSettings({ natsUrl }), depsWith(memory())), [{ about: 'nats', state: 'ok', text: /reachable/ }])
+  t.match(await checkNats(defaultSettings({ natsUrl }), depsWith(memory(), { inspectNats: async () => 100_000 })), [{ state: 'fail', text: /max_payload/ }])
+  const away = await checkNats(defaultSettings({ natsUrl }), depsWith(memory(), { inspectNats: () => Promise.reject(new UsageError('no connection to NATS at 127.0.0.1:4222')) }))
+  t.match(away, [{ state: 'fail', advice: /NATS_URL/ }])
+  t.notMatch(JSON.stringify(away), /geheim/)
+})
+
+t.test('a node is silent by its own lease', async t => {
+  const nodes = [{ id: 'a', age: 1, alone: false }, { id: 'b', age: 40, alone: false }]
+  t.match(states(judgeDatabase({ ...FACTS, nodes }, 0)), { nodes: 'warn' })
+  t.match(states(judgeDatabase({ ...FACTS, nodes }, 0, 60)), { nodes: 'ok' })
 })
 
 t.test('of the embedded database it says what its data survives', async t => {
@@ -115,7 +154,7 @@ t.test('ports: free, taken, ours, off, not ours to take', async t => {
     { about: 'c2s_port', state: 'fail', text: /taken by another program/ }, { about: 'c2s_tls_port', state: 'ok', text: 'off' },
     { about: 'http_port', state: 'ok', text: /any free/ }, { about: 'https_port', state: 'ok' },
   ])
-  const server = { pid: 1, ports: { c2s: port, c2sTls: null, http: 9, https: null }, database: FACTS }
+  const server = { pid: 1, ports: { c2s: port, c2sTls: null, http: 9, https: null }, database: FACTS, cluster: null }
   t.match(await checkPorts(settings, server), [{ state: 'ok', text: /open in the running server/ }])
   t.match(await checkPorts(defaultSettings({ host: '192.0.2.1', c2sPort: 50_000 }), null), [{ state: 'fail', text: /no address of this machine/ }])
   await new Promise(closed => other.close(closed))

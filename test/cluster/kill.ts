@@ -1,5 +1,6 @@
 // Nodes as processes, one of them killed: its clients go on elsewhere at once, and who cannot resume is away once the node is
 // found to be over; a node that stood still for longer than that ends by itself.
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,6 +70,17 @@ t.test('on a Postgres and a NATS of this machine', { ...NEEDS_NODES, timeout: 12
     await client.next((e) => e.name === 'resumed')
     return client
   }
+
+  t.test('doctor tells how a node stands among the others, beside it and without it', async (t) => {
+    const doctor = (data: string): string => spawnSync(process.execPath, [join(ROOT, 'dist/routes/main.js'), 'doctor', '--data', join(folder, data)], {
+      encoding: 'utf8', env: { PATH: process.env['PATH'], DATABASE_URL: url, NATS_URL: nats.url },
+    }).stdout
+    const beside = doctor('data-0')
+    for (const line of [/^ok +nodes +2 in a cluster/m, /^ok +lease +last renewed \d/m, /^ok +nats +connected; stanzas of up to 1044480 octets/m, /^ok +bus +\d+ stanzas/m, /^ok +routes +\d+ of at most/m]) t.match(beside, line)
+    const without = doctor('data-none')
+    t.match(without, /^ok +nats +reachable; stanzas of up to 1044480 octets/m)
+    t.notMatch(without, /^\w+ +(lease|bus|routes) /m)
+  })
 
   t.test('a node is killed: a client resumes on another at once; who cannot resume is away when the node is over', async (t) => {
     const romeo = await login(two, 'romeo', 'orchard')

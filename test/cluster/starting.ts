@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { parseJid } from '../../lib/base/jid.js'
+import { largestOver } from '../../lib/cluster/bus.js'
 import { checkFits } from '../../lib/core/hand-over.js'
 import type { Location } from '../../lib/core/ports.js'
 import { frame, memoryStore, scriptedBus, testCore } from '../helpers/core.js'
@@ -28,7 +29,7 @@ t.test('what goes with a stanza among nodes is not more than is reckoned with', 
 })
 
 t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
-  const { nodes: [a], start } = await testNodes(t)
+  const { nodes: [a], natsUrl, start } = await testNodes(t)
   const state = async (id: string): Promise<unknown> => (await a.db.query('select signed_off as gone, reaped_by as reaper from node where id = $1', [id]))[0]
   const fails = async (id: string, ...[more, message]: [Parameters<typeof start>[1], RegExp]): Promise<void> => {
     await t.rejects(start(id, more), { name: 'UsageError', message })
@@ -37,6 +38,17 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
 
   t.test('stanzas that do not fit the bus', async () => {
     await fails('large', { maxStanzaBytes: 1024 ** 2 }, /max_stanza_bytes is 1048576.* the bus takes 1044480: raise max_payload of NATS.* or set max_stanza_bytes to no more than 103\d{4}$/)
+  })
+  t.test('what doctor is told of a node that runs, and of NATS where none does', async (t) => {
+    const romeo = await a.login('romeo')
+    await romeo.presence()
+    t.match(a.cluster(), { mayAct: true, connected: true, largest: 1_044_480, bus: { unknown: 0 }, routes: { most: 100_000, stalest: 0 } })
+    const { renewed = NaN, routes } = a.cluster() ?? {}
+    t.ok(renewed >= 0 && renewed < 5000, `${renewed} ms`)
+    t.ok((routes?.stanzas ?? 0) > 0)
+    t.equal(await largestOver(natsUrl), 1_044_480)
+    await t.rejects(largestOver('nats://127.0.0.1:1'), { name: 'UsageError' })
+    await romeo.close()
   })
   t.test('no NATS', async () => fails('deaf', { natsUrl: 'nats://127.0.0.1:1' }, /no connection to NATS at 127\.0\.0\.1:1/))
   t.test('a port in use, when the node was complete but for that', async (t) => {

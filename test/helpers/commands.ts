@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { run } from '../../lib/cli/commands.js'
 import type { ExitCode } from '../../lib/cli/commands.js'
 import type { Traced } from '../../lib/core/trace.js'
-import type { Accounts, DatabaseFacts, Deps, Surroundings } from '../../lib/cli/deps.js'
+import type { Accounts, ClusterFacts, DatabaseFacts, Deps, Surroundings } from '../../lib/cli/deps.js'
 
 export interface Memory {
   readonly kept: Map<string, unknown>
@@ -35,6 +35,11 @@ export const memory = (): Memory => {
   return { kept, accounts, opened: 0, closed: 0, atOnce: 0, reloads: 0 }
 }
 
+export const CLUSTER: ClusterFacts = {
+  mayAct: true, renewed: 2000, connected: true, largest: 1_044_480, bus: { accepted: 990, gone: 5, busy: 5 },
+  routes: { entries: 10, most: 100, hits: 980, misses: 20, lookups: 20, evicted: 0, stanzas: 4000, stalest: 0 },
+}
+
 export const FACTS: DatabaseFacts = {
   kind: 'embedded', version: 'Postgres 18', schemaWanted: 3, schemaFound: 3, fsync: true, fullPageWrites: true, synchronousCommit: 'on',
   standbys: 0, synchronousStandbyNames: '', tcpUserTimeout: null, now: 0, nodes: [],
@@ -54,12 +59,14 @@ export const depsWith = (store: Memory, more: Partial<Deps> = {}): Deps => ({
     store.atOnce = Math.max(store.atOnce, store.opened - store.closed)
     return { accounts: store.accounts, close: async () => void store.closed++ }
   },
+  inspectNats: async () => 1_044_480,
   inspectDatabase: async () => ({ ...FACTS, now: Date.now() }),
   startServer: async () => ({
     accounts: store.accounts,
     ports: { c2s: 5222, c2sTls: null, http: 5280, https: null },
     tls: { cert: 'data/tls/server.crt', key: 'data/tls/server.key', ca: 'data/tls/ca.crt' },
     facts: async () => ({ ...FACTS, now: Date.now() }),
+    cluster: () => null,
     trace: async () => NOTHING,
     reload: async () => void store.reloads++,
     close: async () => void store.closed++,

@@ -209,8 +209,10 @@ export interface Story {
 
 const MANY = 20
 
-/** @param program the client of a user, whose password is the name */
-export const threeKills = async (t: Teardown, program: (user: string, server: Process) => Program, make = jidway): Promise<Story> => {
+/** @param program the client of a user, whose password is the name @param how 'stop': in order instead, as SIGTERM asks for */
+export const threeKills = async (
+  t: Teardown, program: (user: string, server: Process) => Program, make = jidway, how: 'kill' | 'stop' = 'kill',
+): Promise<Story> => {
   const server = await make(t)
   const { node } = server
   const [romeo, juliet] = [player(t, program('romeo', server)), player(t, program('juliet', server))]
@@ -236,7 +238,7 @@ export const threeKills = async (t: Teardown, program: (user: string, server: Pr
   }
   const kill = async (): Promise<void> => {
     for (const { part } of [romeo, juliet]) part.unacknowledged.push(part.said.length - part.acked)
-    await node.kill()
+    await node[how]()
     const times = romeo.part.resumed.length + 1
     await node.start()
     for (const one of [romeo, juliet]) await one.until('resumes', (p) => p.resumed.length >= times || p.bound.length > 1)

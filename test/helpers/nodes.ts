@@ -28,6 +28,7 @@ export interface ClusterNode extends Server {
 export interface TestCluster {
   readonly nodes: readonly [ClusterNode, ClusterNode, ClusterNode]
   readonly databaseUrl: string
+  readonly natsUrl: string
   start(id: string, more?: Partial<Settings>, clock?: Clock): Promise<ClusterNode>
 }
 
@@ -63,5 +64,5 @@ export const testNodes = async (t: Teardown, overrides: Partial<Settings> = {}):
   }
   const a = await start('a')
   await addUsers(a.db, USERS)
-  return { nodes: [a, await start('b'), await start('c')], databaseUrl, start }
+  return { nodes: [a, await start('b'), await start('c')], databaseUrl, natsUrl, start }
 }
