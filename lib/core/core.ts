@@ -179,7 +179,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   const rows = makePresenceRows(stores.presence, bus, node, (account, generation) => raisedTo(members.get(account), generation), resends.unclean, linger)
   const members = makeMembers(stores.members)
   const rosters = makeRosters(stores.rosters, sessions, members, () => elsewhere, settings.rosterMaxItems)
-  const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, account, change),
+  const blocklists = makeBlocklists(members, stores.blocks, (account, change) => reblocked(sessions, elsewhere, account, change),
     (account, jids) => elsewhere?.word(account, ['blocks', jids]))
   const elsewhere = bus.connected ? makeElsewhere({ cache, bus, store: stores.presence, blocklists, node, insisting: makeInsisting(clock) }) : null
   const presence = makePresence({

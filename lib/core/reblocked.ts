@@ -1,18 +1,30 @@
 // What follows for presence when an account blocks others than before (XEP-0191 §3.3, §3.4): who may not see it any more
 // hears of its end, who may again sees it as it is now.
+import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
 import type { BlockChange } from './blocklists.js'
-import { give, isBlocked, lastWord, mayPass } from './presence.js'
+import type { Elsewhere } from './elsewhere.js'
+import { cutOf, give, isBlocked, lastWord, mayPass } from './presence.js'
 import type { Broadcast, Session, Sessions } from './sessions.js'
 
-export const reblocked = (sessions: Sessions, account: string, { before, after }: BlockChange): void => {
+export const reblocked = (sessions: Sessions, elsewhere: Elsewhere | null, account: string, { before, after }: BlockChange): void => {
+  /** Of all its resources; on other nodes nothing else is told apart. */
+  const becomes = (contact: string): 'blocked' | 'free' | null => {
+    const [was, is] = [before?.blocksAccount(contact) === true, after?.blocksAccount(contact) === true]
+    return was === is ? null : is ? 'blocked' : 'free'
+  }
   const isFree = (jid: Jid): boolean => isBlocked(before, jid) && !isBlocked(after, jid)
   for (const session of sessions.of(account).all) {
     for (const other of watchers(sessions, session)) {
       if (isBlocked(other.member.blocks, session.jid)) continue // to it, the session has been away all the time
       if (isBlocked(after, other.jid) && !isBlocked(before, other.jid)) give(other, lastWord(session))
       else if (isFree(other.jid) && session.presence !== null && session.member.from.has(other.account)) give(other, session.presence)
+    }
+    if (elsewhere === null || session.wanted === null) continue
+    for (const contact of session.member.from) {
+      const now = becomes(contact)
+      if (now !== null) elsewhere.tell(parseJid(contact), now === 'blocked' ? lastWord(session) : session.presence as Broadcast)
     }
   }
   // The other way round, too: nothing of the contact came through meanwhile, so what its clients show may be old
@@ -27,9 +39,20 @@ export const reblocked = (sessions: Sessions, account: string, { before, after }
         if (isFree(other.jid)) give(session, other.presence as Broadcast)
       }
     }
-    const isFreed = before?.blocksAccount(contact) === true && after?.blocksAccount(contact) !== true
+    if (becomes(contact) !== 'free') continue
     // as a probe is answered where nobody is there (RFC 6121 §4.3.2)
-    if (isFreed && shown === 0) for (const session of own) give(session, { head: `<presence${attribute('from', contact)}`, tail: " type='unavailable'/>", declared: false })
+    const nobody = (session: Session): void => give(session, { head: `<presence${attribute('from', contact)}`, tail: " type='unavailable'/>", declared: false })
+    for (const session of own) {
+      if (elsewhere === null) {
+        if (shown === 0) nobody(session)
+        continue
+      }
+      // what the store cannot tell now is told at the next log-in
+      elsewhere.said([contact], session).then((said) => {
+        for (const { presence } of said) give(session, cutOf(presence))
+        if (shown === 0 && said.length === 0) nobody(session)
+      }, () => {})
+    }
   }
 }
 
