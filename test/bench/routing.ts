@@ -10,7 +10,7 @@
 // Ends with 1 where our cache misses more than 1.05 times what a simulator of its policy does on the same trace, asks 50
 // questions or more of 1,000 stanzas, or 1 account or more where it is as large as the active set and commits confirm its
 // entries; where random addresses cost real routes a point of their hits; or where anything of ours was lost.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -107,6 +107,7 @@ const measure = async (world: World, make: () => Scheme, all: Traffic, options: 
 
 const main = async (): Promise<number> => {
   const folder = mkdtempSync(join(tmpdir(), 'jidway-routing-'))
+  chmodSync(folder, 0o755) // Postgres runs as somebody else
   const postgres = flags.database === 'postgres' ? await makePostgres(folder, (await freePorts(1, random(folder)))[0] as number, process.env) : null
   await postgres?.start()
   const db = await openDatabase({ url: postgres?.url ?? null, data: join(folder, 'data'), connections: 8 })

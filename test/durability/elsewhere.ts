@@ -2,9 +2,9 @@
 // routing.md, step 1), whatever the nodes believe of one another.
 import t from 'tap'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
-import type { Location } from '../../lib/core/ports.js'
+import type { Contact, Location } from '../../lib/core/ports.js'
 import { scriptedBus } from '../helpers/core.js'
-import { befriend, bodies, chat, firstLife, turn } from '../helpers/life.js'
+import { befriend, bodies, chat, firstLife, turn, until } from '../helpers/life.js'
 import type { Life, LifeClient } from '../helpers/life.js'
 
 const [ROMEO, JULIET] = ['romeo@localhost', 'juliet@localhost']
@@ -179,4 +179,21 @@ t.test('XEP-0280: with the archive off, too, siblings on other nodes are handed 
   await romeo.send(chat(JULIET, 'with a phone'))
   await life.quiet()
   t.match(bus.sent.filter(({ xml }) => xml.includes('"sent"')).map(({ xml }) => xml), [/with a phone/])
+})
+
+t.test('D16: after a gap in what other nodes tell, what was missed is made good: contacts, roster, blocked ones', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  await juliet.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster' ver=''/></iq>")
+  await turn()
+  await romeo.send('<presence><status>before</status></presence>')
+  const rows = life.store.contacts.get(JULIET) as Map<string, Contact>
+  const version = (await life.store.others.rosters.list(JULIET, null))?.ver ?? 0
+  // another node has taken him off her roster meanwhile, as far as presence goes
+  rows.set(ROMEO, { ...rows.get(ROMEO) as Contact, subscription: 'none', ver: version + 1 })
+  rows.set('nurse@localhost', { jid: 'nurse@localhost', name: 'Nurse', groups: [], subscription: 'to', ask: false, approved: false, request: null, listed: true, ver: version + 2 })
+  const before = juliet.got.length
+  life.core.missed()
+  t.ok(await until(() => juliet.session.member.to.length === 1 && juliet.got.slice(before).some((g) => g.includes('nurse@localhost'))))
+  t.same(juliet.session.member.to, ['nurse@localhost'])
+  t.ok(juliet.got.slice(before).some((g) => g.startsWith('<presence') && g.includes("from='nurse@localhost' type='unavailable'")), 'nor is the nurse there')
 })
