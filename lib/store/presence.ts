@@ -23,6 +23,9 @@ const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
     r as materialized (
       select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[], $10::boolean[])
         as r (account, resource, session_id, incarnation, node, epoch, priority, presence, fresh) using (account)),
+    suspect as (
+      select r.account from r join resumption e on e.account = r.account and e.ended is not null where r.fresh
+      union select r.account from r join presence p using (account, resource) where r.fresh and p.session_id <> r.session_id),
     bound as (
       insert into presence (account, resource, session_id, incarnation, node, epoch, priority, presence)
       select account, resource, session_id, incarnation, node, epoch, priority, presence from r where fresh
@@ -34,8 +37,7 @@ const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
       where not r.fresh and p.account = r.account and p.resource = r.resource and p.session_id = r.session_id and p.incarnation = r.incarnation
       returning p.session_id)
     select account, generation, seq, (select array_agg(session_id) from (select session_id from bound union all select session_id from changed) s) as kept,
-      exists (select from r where r.account = raised.account and fresh) and (exists (select from resumption e where e.account = raised.account and e.ended is not null)
-        or exists (select from r join presence p using (account, resource) where r.account = raised.account and fresh and p.session_id <> r.session_id)) as unclean
+      account in (select account from suspect) as unclean
     from raised`, [
     accountsOf(last), last.map((r) => r.account), last.map((r) => r.resource), last.map((r) => r.sessionId), last.map((r) => r.incarnation),
     last.map((r) => r.node), last.map((r) => r.epoch), last.map((r) => r.priority), last.map((r) => (r.presence === null ? null : toText(r.presence))),
