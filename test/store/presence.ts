@@ -4,6 +4,7 @@ import { toOctets } from '../../lib/base/octets.js'
 import type { SessionRow } from '../../lib/core/ports.js'
 import { addAccounts, deleteAccount } from '../../lib/store/accounts.js'
 import { presenceStore, presencesOf } from '../../lib/store/presence.js'
+import { resumptionStore } from '../../lib/store/resumption.js'
 import { testDatabase } from '../helpers/database.js'
 import { logAppender } from '../helpers/appender.js'
 
@@ -167,4 +168,14 @@ t.test('a session that is over, and whose row is about to go, is on no route, an
   t.same(await elsewhere(account), ['s2'], 'a new one of its resource is there')
   await store.close([row(account)])
   t.same(await elsewhere(account), ['s2'], 'and not closed by what comes late')
+})
+
+t.test('D14: whose client may send again what another of its sessions has sent is told at its bind, wherever that session was', async (t) => {
+  const { node, epoch } = HERE
+  const unclean = async (rows: readonly SessionRow[]): Promise<string[]> => [...(await store.save(rows)).unclean].sort()
+  const [fresh, replaced, ended] = [await newAccount(), await newAccount(), await newAccount()]
+  await store.save([row(replaced, { sessionId: 'old', node: 'elsewhere' })])
+  await resumptionStore(db, { id: node, epoch }).note([{ account: ended, sessionId: 'over', resource: 'x' }], 1)
+  t.same(await unclean([fresh, replaced, ended].map((account) => row(account, { sessionId: 'new' }))), [replaced, ended].sort())
+  t.same(await unclean([row(replaced, { sessionId: 'new', fresh: false })]), [], 'only at a bind')
 })
