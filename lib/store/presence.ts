@@ -18,20 +18,20 @@ const accountsOf = (rows: readonly SessionRow[]): string[] => [...new Set(rows.m
 const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
   // of two sessions of one full JID in a batch the later one stays
   const last = [...new Map(rows.map((r) => [`${r.account}/${r.resource}`, r])).values()]
-  // the update looks at the row as it is once it can be had, and not at what the statement saw when it began (D10)
+  // (a row that was inserted has no xmax, one that was there has this transaction's.) The update looks at the row as it is once it can be had, and not at what the statement saw when it began (D10)
   const found = await db.query<Raised & { account: string; unclean: boolean; kept: string[] | null }>(`${RAISED}
     r as materialized (
       select r.* from raised join unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::int[], $9::text[], $10::boolean[])
         as r (account, resource, session_id, incarnation, node, epoch, priority, presence, fresh) using (account)),
-    suspect as (
-      select r.account from r join resumption e on e.account = r.account and e.ended is not null where r.fresh
-      union select r.account from r join presence p using (account, resource) where r.fresh and p.session_id <> r.session_id),
     bound as (
       insert into presence (account, resource, session_id, incarnation, node, epoch, priority, presence)
       select account, resource, session_id, incarnation, node, epoch, priority, presence from r where fresh
       on conflict (account, resource) do update set session_id = excluded.session_id, incarnation = excluded.incarnation,
         node = excluded.node, epoch = excluded.epoch, priority = excluded.priority, presence = excluded.presence, state = 'live'
-      returning session_id),
+      returning session_id, account, xmax <> 0 as replaced),
+    suspect as (
+      select account from bound where replaced
+      union select r.account from r join resumption e on e.account = r.account and e.ended is not null where r.fresh),
     changed as (
       update presence p set priority = r.priority, presence = r.presence from r
       where not r.fresh and p.account = r.account and p.resource = r.resource and p.session_id = r.session_id and p.incarnation = r.incarnation

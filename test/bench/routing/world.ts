@@ -88,6 +88,8 @@ export const makeWorld = async (db: Database, accounts: number, nodeCount: numbe
     await db.query('insert into account (account) select * from unnest($1::text[])', [all.map((account) => (jids[account] as Jid).bare)])
     for (const account of all) settle(account, account % nodeCount)
     await save(all)
+    // plans that were made for empty tables would stay
+    if (from === 0) for (const table of ['account', 'presence']) await db.query(`analyze ${table}`)
   }
   await db.query('analyze account')
   await db.query('analyze presence')
