@@ -246,7 +246,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
     }
   }
-  const outstanding = makeOutstanding(bus, (request) => failed(request))
+  const outstanding = makeOutstanding(bus, clock, (request) => failed(request))
   /** Sessions that are another node's, for as long as their clients may be coming there: what they did not get here. */
   const gone = new LRUCache<string, Session>({ max: 10_000, ttl: 60_000 })
   const handOver = makeHandOver({
@@ -300,6 +300,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     session.moved = true
     if (!session.open) return
     gone.set(session.id, session)
+    outstanding.moved(session.jid.full)
     session.open = false
     sessions.remove(session)
     feed.left(session)
@@ -348,6 +349,13 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     ownerOf: async (account, sessionId) => {
       const owner = (await stores.presence.owners([account])).get(account)?.sessions.get(sessionId) ?? null
       return owner?.id === node.id && owner.epoch === node.epoch ? null : owner
+    },
+    asked: (session, to, id) => {
+      const address = parseJid(to)
+      void Promise.resolve(cache.resolve(address)).then((found) => {
+        const there = found === 'unknown' ? undefined : found.elsewhere.find((l) => l.resource === address.resource)
+        if (there !== undefined) outstanding.sent({ from: session.jid.full, to: address.full, id }, there)
+      })
     },
     raised: (account, generation) => {
       raisedTo(members.get(account), generation)
@@ -413,7 +421,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     ending: (full) => ending.get(full),
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {
-      outstanding.tick(clock.monotonic())
+      outstanding.tick()
       feed.tick()
       resumption.tick()
       comparing.tick(clock.monotonic())

@@ -87,7 +87,8 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
     let refused = false
     answers.forEach((answer, i) => {
       if (answer === 'accepted') served.add((locations[i] as Location).sessionId)
-      else if (request !== null && answer !== 'unknown') outstanding.answered(request.to, request.from, request.id)
+      else if (request !== null && answer === 'unknown') outstanding.giveUp(request)
+      else if (request !== null) outstanding.answered(request.to, request.from, request.id)
       if (answer === 'accepted') return
       // too much for the bus, or no answer: nothing is wrong with the route
       if (answer !== 'busy' && answer !== 'too large' && answer !== 'unknown') refused = true

@@ -14,7 +14,7 @@ import { mayAsk } from './delivery.js'
 import type { Committed, Feed } from './feed.js'
 import type { Members } from './members.js'
 import type { Answer, Bus, Location, LoggedEntry, Owner } from './ports.js'
-import { THERE } from './outstanding.js'
+import { readOwes } from './outstanding.js'
 import { isBlocked } from './presence.js'
 import { bestElsewhere, byNode } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
@@ -36,8 +36,8 @@ export interface HandOver {
   sent(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): void
   /** Its client has come back with so many stanzas, and nobody else will give it the rest. */
   resumed(from: Owner, account: string, sessionId: string, count: number): void
-  /** Ask its owner for a session whose client has come here: resolves when that has written what it knows, or will not. */
-  yields(from: Owner, account: string, sessionId: string): Promise<void>
+  /** Ask its owner for a session whose client has come here. True: that has written all that it knows. */
+  yields(from: Owner, account: string, sessionId: string): Promise<boolean>
   /** That a session was taken from a node, and is in this incarnation now. */
   taken(from: Owner, account: string, sessionId: string, incarnation: number): void
   /** What other nodes hand over. */
@@ -60,8 +60,8 @@ export interface HandOverParts {
   yield(account: string, sessionId: string): Promise<void>
   /** Its client has so many of the stanzas that it was sent here. */
   left(sessionId: string, count: number): void
-  /** An answer has come for a session here. */
-  answered(from: string, to: string, id: string): void
+  /** An answer has come for a session here. True: it has been given up, and one of the server's has gone out instead. */
+  answered(from: string, to: string, id: string): boolean
   /** For the sessions of this account here. */
   heard(account: string, word: Word): void
 }
@@ -126,7 +126,7 @@ const location = ({ id, epoch }: Owner, sessionId: string): Location => ({ resou
 export const makeHandOver = (parts: HandOverParts): HandOver => {
   const { sessions, members, cache, feed, bus, jid, node, moved, left, answered, confirm, heard } = parts
   /** Who waits for a session to be yielded. */
-  const yielding = new Map<string, () => void>()
+  const yielding = new Map<string, (done: boolean) => void>()
   const at: HandOver['at'] = (account, generation) => {
     if (!bus.connected) return NOWHERE
     // step 1: sessions here count, too, only at the generation that the commit returned, for they may have been taken over
@@ -189,8 +189,9 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     const from = jid(frame.from)
     if (from === null) return 'refused'
     if (frame.kind === 'iq') {
-      if (frame.type === 'result' || frame.type === 'error') answered(frame.from, frame.to, frame.id)
-      else if (!mayAsk(session, from, frame)) return 'busy'
+      if (frame.type === 'result' || frame.type === 'error') {
+        if (answered(frame.from, session.jid.full, frame.id)) return 'accepted'
+      } else if (!mayAsk(session, from, frame)) return 'busy'
     }
     // XEP-0191 §3.3: whom it blocks is known here, and not to who sent it
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
@@ -210,15 +211,15 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
       feed.sent(message, entry)
     },
     yields: (from, account, sessionId) => new Promise((resolve) => {
-      const done = (): void => {
+      const done = (yielded: boolean): void => {
         clearTimeout(late)
         yielding.delete(sessionId)
-        resolve()
+        resolve(yielded)
       }
-      const late = setTimeout(done, YIELDS)
+      const late = setTimeout(done, YIELDS, false)
       yielding.set(sessionId, done)
       void bus.send(location(from, sessionId), account, `${YIELD}${JSON.stringify([node.id, node.epoch])}/>`).then((answer) => {
-        if (answer !== 'accepted') done()
+        if (answer !== 'accepted') done(false)
       })
     }),
     resumed: (from, account, sessionId, count) => void bus.send(location(from, sessionId), account, `${HAS}${count}/>`),
@@ -238,14 +239,15 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
         left(sessionId, parseInt(xml.slice(HAS.length), 10))
         return 'accepted'
       }
-      if (xml === THERE) return 'accepted'
+      const owed = readOwes(xml)
+      if (owed !== null) return sessions.of(account).all.find((s) => s.id === sessionId)?.asked?.has(`${owed.from} ${owed.id}`) === true ? 'accepted' : { generation: null }
       if (xml.startsWith(YIELD)) {
         const [id, epoch] = JSON.parse(xml.slice(YIELD.length, -2)) as [string, number]
         void parts.yield(account, sessionId).finally(() => void bus.send(location({ id, epoch }, sessionId), account, YIELDED))
         return 'accepted'
       }
       if (xml === YIELDED) {
-        yielding.get(sessionId)?.()
+        yielding.get(sessionId)?.(true)
         return 'accepted'
       }
       if (!xml.startsWith(MOVED)) return stanza(item)

@@ -1,46 +1,94 @@
-// Requests of sessions here that another node has taken, and that were not answered (durability.md D15): when that node is over
-// whoever asked is told that there will be no answer. Nodes are asked whether they are there only while there are such requests.
+// Requests of sessions here that another node has taken, and that were not answered (durability.md D15): when that node is over, or
+// has the session no more, whoever asked is told that there will be no answer. The owner is asked, while there are such requests,
+// whether it still owes the answer. What was given up and is answered all the same goes no further: nobody is answered twice.
 import { LRUCache } from 'lru-cache'
-import type { Bus, Location } from './ports.js'
+import type { Bus, Clock, HandOver, Location } from './ports.js'
 import type { Asked } from './sessions.js'
 
 export interface Outstanding {
   sent(request: Asked, to: Location): void
-  /** An answer has come. @param from, to as of the answer */
-  answered(from: string, to: string, id: string): void
-  /** Call once a second. @param now ms, monotonic */
-  tick(now: number): void
+  /** The bus did not say what has become of it, and who asked is told so. */
+  giveUp(request: Asked): void
+  /** An answer has come. True: it was given up, and is not to be delivered. @param from, to as of the answer */
+  answered(from: string, to: string, id: string): boolean
+  /** The session is another node's, and so is what it has asked. @param full its address */
+  moved(full: string): void
+  /** Call once a second. */
+  tick(): void
 }
 
-/** Requests remembered, the oldest first to go. */
+interface Open {
+  readonly request: Asked
+  readonly to: Location
+  readonly since: number
+  /** When its node was found to be over, or not to owe it; 0: it was not. */
+  missing: number
+}
+
+/** Requests remembered, the oldest first to go; and those given up. */
 const MOST = 20_000
-/** ms between questions to a node. */
+/** ms after which the owner is asked, and between two questions; and how many at a time. */
 const EVERY = 2000
-/** A word that changes nothing; whoever is there accepts it. */
-export const THERE = '<there/>'
+const SOME = 200
+/** ms: a client that has the request may be on its way to another node, and answer there. */
+const PATIENCE = 30_000
+const OWES = '<owes '
 
-/** @param failed told of a request whose node is over */
-export const makeOutstanding = (bus: Bus, failed: (request: Asked) => void): Outstanding => {
-  const open = new LRUCache<string, { readonly request: Asked; readonly to: Location }>({ max: MOST })
+export const owes = ({ from, id }: Asked): string => `${OWES}${JSON.stringify([from, id])}/>`
+/** null: it is another word. */
+export const readOwes = (xml: string): { readonly from: string; readonly id: string } | null => {
+  if (!xml.startsWith(OWES)) return null
+  const [from, id] = JSON.parse(xml.slice(OWES.length, -2)) as [string, string]
+  return { from, id }
+}
+
+/** @param failed told of a request that nobody is going to answer */
+export const makeOutstanding = (bus: Bus, clock: Clock, failed: (request: Asked) => void): Outstanding => {
+  const open = new LRUCache<string, Open>({ max: MOST })
+  const over = new LRUCache<string, true>({ max: MOST })
   let next = 0
+  const keyOf = (by: string, of: string, id: string): string => `${by} ${of} ${id}`
 
-  const ask = async (node: string, to: Location): Promise<void> => {
-    if (await bus.send(to, '', THERE) !== 'gone') return
-    for (const [key, { request, to: there }] of open) {
-      if (`${there.node} ${there.epoch}` !== node) continue
-      open.delete(key)
-      failed(request)
+  const learn = (key: string, one: Open, answer: HandOver): void => {
+    if (open.peek(key) !== one) return
+    const isMissing = answer === 'gone' || typeof answer === 'object'
+    if (!isMissing) {
+      // no answer is no news
+      if (answer === 'accepted') one.missing = 0
+      return
     }
+    const now = clock.monotonic()
+    if (one.missing === 0) one.missing = now
+    // once is not enough: a node comes back to a bus that was away a moment after others
+    if (now - one.missing < (answer === 'gone' ? EVERY : PATIENCE)) return
+    open.delete(key)
+    over.set(key, true)
+    failed(one.request)
   }
   return {
-    sent: (request, to) => void open.set(`${request.to} ${request.from} ${request.id}`, { request, to }),
-    answered: (from, to, id) => {
-      if (open.size > 0) open.delete(`${from} ${to} ${id}`)
+    sent: (request, to) => void open.set(keyOf(request.to, request.from, request.id), { request, to, since: clock.monotonic(), missing: 0 }),
+    giveUp: ({ from, to, id }) => {
+      open.delete(keyOf(to, from, id))
+      over.set(keyOf(to, from, id), true)
     },
-    tick: (now) => {
-      if (open.size === 0 || now < next) return
+    answered: (from, to, id) => {
+      const key = keyOf(from, to, id)
+      if (open.size > 0) open.delete(key)
+      return over.size > 0 && over.delete(key)
+    },
+    moved: (full) => {
+      for (const [key, { request }] of open) if (request.from === full) open.delete(key)
+    },
+    tick: () => {
+      const now = clock.monotonic()
+      if (open.size === 0 || now < next || !bus.up) return
       next = now + EVERY
-      for (const [node, to] of new Map([...open.values()].map(({ to }) => [`${to.node} ${to.epoch}`, to]))) void ask(node, to)
+      let asked = 0
+      for (const [key, one] of [...open].toReversed()) { // the oldest first
+        if (now - one.since < EVERY) continue
+        if (++asked > SOME) break
+        void bus.send(one.to, one.request.to.split('/')[0] as string, owes(one.request)).then((answer) => learn(key, one, answer))
+      }
     },
   }
 }

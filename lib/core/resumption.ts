@@ -86,9 +86,11 @@ export interface ResumptionParts {
   /** Who has this session by its row; null: nobody. */
   ownerOf(account: string, sessionId: string): Promise<Owner | null>
   /** Ask its owner to have it ready. */
-  yields(from: Owner, account: string, sessionId: string): Promise<void>
+  yields(from: Owner, account: string, sessionId: string): Promise<boolean>
   /** A session was taken from this life of another node, and is in this incarnation now. */
   taken(from: Owner, account: string, sessionId: string, incarnation: number): void
+  /** The session has asked this of another one before it came here, and may be answered yet. */
+  asked(session: Session, to: string, id: string): void
   /** Its client has come back, with so many stanzas. */
   resumed(from: Owner, account: string, sessionId: string, count: number): void
   /** The account's sessions are of this generation, by what this node did. */
@@ -129,7 +131,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const inTurn = makeInTurn()
   const soon = new Set<ManagedStream>()
   /** Until its client has come. */
-  const takenFrom = new WeakMap<Session, Owner>()
+  const takenFrom = new WeakMap<Session, { readonly from: Owner; readonly yielded: boolean }>()
   let asking: NodeJS.Timeout | null = null
 
   const host: StreamHost = {
@@ -320,9 +322,10 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const { takeover } = parts
     if (takeover === null) return undefined
     // an owner that lives has done more than it has written: exact counts, and nothing done twice; one that does not is not needed
+    let yielded = false
     await insistently(async () => {
       const owner = await parts.ownerOf(account, id)
-      if (owner !== null) await parts.yields(owner, account, id)
+      yielded = owner !== null && await parts.yields(owner, account, id)
     }, goesOn)
     let taken = null as Awaited<ReturnType<TakeoverStore['take']>>
     let asked = 0
@@ -337,7 +340,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     const session = await revive(left, asked)
     parts.raised(account, left.generation)
     if (session === null) return undefined
-    if (isOther) takenFrom.set(session, from)
+    if (isOther) takenFrom.set(session, { from, yielded })
     return streams.get(session)
   }
 
@@ -414,8 +417,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         session.away = false
         sessions.changed(session.account)
         stream.attach(wire, count)
-        const from = takenFrom.get(session)
-        if (from !== undefined) parts.resumed(from, account, id, count)
+        const taken = takenFrom.get(session)
+        if (taken !== undefined) parts.resumed(taken.from, account, id, count)
         takenFrom.delete(session)
         if (left !== null) {
           const bySeq = new Map(entries.map((e) => [e.seq, e]))
@@ -425,9 +428,12 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
           }
           // they stay open until it has acknowledged what it is told now
           const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
-          for (const request of open) request.answer = 0
           stream.requests.push(...open)
-          parts.repair(session, [...open], detailsOf(session))
+          // what its owner, which lives, has handed on is answered here; answers that its client did not get there are lost
+          const [there, lost] = [open, open].map((all, i) => all.filter((r) => (taken?.yielded === true && r.answer === 0 && r.refusal === '') === (i === 0))) as [Pending[], Pending[]]
+          for (const { to, id: asked } of there) parts.asked(session, to, asked)
+          for (const request of lost) request.answer = 0
+          parts.repair(session, lost, detailsOf(session))
         }
         parts.catchUp(session)
       },

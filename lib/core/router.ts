@@ -263,7 +263,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     if (stanza.kind === 'iq') {
       if (stanza.type === 'result' || stanza.type === 'error') {
         routed.session?.asked?.delete(`${to.full} ${stanza.id}`)
-        parts.outstanding.answered(from.full, to.full, stanza.id)
+        if (routed.session !== null && parts.outstanding.answered(from.full, to.full, stanza.id)) return ignored('RFC 6120 §8.2.3')
       }
       else {
         const session = sessions.find(to)

@@ -111,28 +111,57 @@ t.test('D11: what is not of the log says what it must not overtake, and its owne
   t.same(bodies(other.juliet.got), ['nothing is missing', 'logged', 'behind it'])
 })
 
-t.test('D15: a request that another node has taken is answered when that node is over, and only then', async (t) => {
+t.test('D15: a request that another node has taken is answered when that node is over or has it no more, and only then, and once', async (t) => {
   const { life, bus, romeo } = await setUp()
   life.store.elsewhere.set(JULIET, [there('phone', 0)])
   life.core.cache.stale(JULIET)
   const ping = (id: string): string => `<iq type='get' id='${id}' to='${JULIET}/phone'><ping xmlns='urn:xmpp:ping'/></iq>`
-  for (const id of ['answered', 'not']) await romeo.send(ping(id))
-  life.core.handOver.take([{ account: ROMEO, sessionId: romeo.session.id, xml: `<iq type='result' id='answered' from='${JULIET}/phone' to='${ROMEO}/orchard'/>` }])
-  const tick = async (): Promise<void> => {
-    life.clock.time += 2000
+  const answer = (id: string): void => void life.core.handOver.take([{
+    account: ROMEO, sessionId: romeo.session.id, xml: `<iq type='result' id='${id}' from='${JULIET}/phone' to='${ROMEO}/orchard'/>`,
+  }])
+  const heard = (id: string): string[] => romeo.got.filter((g) => g.startsWith('<iq') && g.includes(`id='${id}'`)).map((g) => (g.includes("type='error'") ? 'error' : 'result'))
+  const tick = async (ms = 2000): Promise<void> => {
+    life.clock.time += ms
     life.core.tick()
     await turn()
   }
+  for (const id of ['answered', 'node', 'session']) await romeo.send(ping(id))
+  answer('answered')
   await tick()
-  t.same(romeo.got.filter((g) => g.includes("type='error'")), [])
   bus.answer = () => 'unknown'
   await tick()
-  t.same(romeo.got.filter((g) => g.includes("type='error'")), [], 'no answer is no news')
+  t.same([heard('answered'), heard('node')], [['result'], []], 'no answer is no news')
+  bus.answer = (to) => (to.node === 'there' ? 'gone' : 'accepted')
+  await tick()
+  t.same(heard('node'), [], 'a node may be back on the bus a moment later than others')
+  bus.answer = () => 'accepted'
+  await tick()
+  // its session has moved, and the client may be about to answer from where it is now
+  bus.answer = () => ({ generation: 1 })
+  await tick()
+  await tick(28_000)
+  t.same(heard('session'), [])
+  answer('session')
+  t.same(heard('session'), ['result'])
+  await tick(3000)
+  t.same(heard('node'), ['error'], 'not for ever')
+  answer('node')
+  t.same(heard('node'), ['error'], 'nobody is answered twice')
+  bus.answer = () => 'accepted'
+  await romeo.send(ping('over'))
   bus.answer = () => 'gone'
   await tick()
-  const errors = romeo.got.filter((g) => g.includes("type='error'"))
-  t.match(errors, [/id='not'.*recipient-unavailable/])
-  t.equal(errors.length, 1)
+  await tick()
+  t.same(heard('over'), ['error'])
+})
+
+t.test('D15: who is asked is asked by a node whether it still owes an answer', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  const owes = (id: string): unknown => life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<owes ${JSON.stringify([`${ROMEO}/orchard`, id])}/>` }])[0]
+  await romeo.send(`<iq type='get' id='p' to='${JULIET}/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  t.equal(owes('p'), 'accepted')
+  await juliet.send(`<iq type='result' id='p' to='${ROMEO}/orchard'/>`)
+  t.same([owes('p'), owes('q')], [{ generation: null }, { generation: null }])
 })
 
 t.test('D15: what a session had not got when it was taken is answered for, what it had got is not', async (t) => {

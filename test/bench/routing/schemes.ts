@@ -62,7 +62,7 @@ export const ours = (world: World, options: SchemeOptions, logged: boolean): Sch
       entries: options.entries, ttl: options.ttl, negativeEntries: 10_000, negativeTtl: 3000, node: node.id, epoch: 1, clustered: true,
     })
     node.invalidated = (account, generation) => cache.invalidate(account, generation)
-    return { node, counters, cache, delivery: makeDelivery(cache, world.bus, counters, makeOutstanding(world.bus, () => {})) }
+    return { node, counters, cache, delivery: makeDelivery(cache, world.bus, counters, makeOutstanding(world.bus, world.clock, () => {})) }
   })
 
   const go = async ({ delivery }: Ours, receiver: number, found: Here): Promise<void> => {
