@@ -12,7 +12,7 @@ import { Parser } from 'tap-parser'
 import type { FinalResults, Result } from 'tap-parser'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-const NO_TESTS = ['test/run.ts', 'test/helpers/', 'test/bench/', 'test/data/', 'test/debian/']
+const NO_TESTS = ['test/run.ts', 'test/helpers/', 'test/bench/', 'test/data/', 'test/debian/', 'test/simulation/']
 const TIMEOUT = 120 // seconds for one file on a busy machine
 const NO_CLAIMS = 'no tests found' // tap's word for a file without an assertion
 

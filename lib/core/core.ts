@@ -268,6 +268,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     if (!session.open) return
     session.open = false
     session.parted = clean
+    fence?.over(session)
     sessions.remove(session)
     feed.ended(session)
     if (!clean) resends.unclean(session.account)

@@ -195,6 +195,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     }
     // XEP-0191 §3.3: whom it blocks is known here, and not to who sent it
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
+    if (frame.kind === 'message') feed.expects(session)
     if (after !== null) feed.lacks(session, after)
     return post(session, xml, frame.declared) ? 'accepted' : { generation: null }
   }

@@ -475,6 +475,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       stream.before = session.receipts
       session.stream = session.receipts = stream
       streams.set(session, stream)
+      // what it was given before is in no count: nobody else would ask for it. Not at once, for clients count from a moment later
+      if (stream.before !== null) setTimeout(() => stream.before?.ask(), ASK_SOON).unref()
     },
     detach,
     yield: (account, id) => inTurn([`${account} ${id}`], async () => {

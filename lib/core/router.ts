@@ -184,10 +184,11 @@ export const makeRouter = (parts: RouterParts): Router => {
     return found instanceof Promise ? found.then((r) => located(routed, r)) : located(routed, found)
   }
 
-  const located = (routed: Routed, found: Resolution): Verdict | Promise<Verdict> =>
-    // routing.md: unknown is never "offline"; the sender may try again
-    found === 'unknown' ? new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' })
-      : act(routed, targetOf(routed.to, found), found)
+  const located = (routed: Routed, found: Resolution): Verdict | Promise<Verdict> => {
+    // routing.md: unknown is never "offline"; the sender may try again, or where it is of the log waits (D20)
+    if (found === 'unknown') throw new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait', cause: new AwayError('no look-up') })
+    return act(routed, targetOf(routed.to, found), found)
+  }
 
   const targetOf = (to: Jid, found: Here): Target => {
     const reachable = found.reachable.length > 0 || found.elsewhere.some((l) => (l.priority ?? -1) >= 0)

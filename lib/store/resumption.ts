@@ -132,7 +132,8 @@ export const resumptionStore = (db: Db, node: Owner): ResumptionStore => {
       ])
     },
     handled: async (account, sessionId) => {
-      const [row] = await db.query<{ h: number }>('select h from resumption where account = $1 and session_id = $2 and lasts > 0', [account, sessionId])
+      // of one that nobody has ended yet the journal knows more
+      const [row] = await db.query<{ h: number }>('select h from resumption where account = $1 and session_id = $2 and lasts > 0 and ended is not null', [account, sessionId])
       return row?.h ?? null
     },
     unclean: async () => (await db.query<{ account: string }>('select distinct account from resumption where ended is not null limit 50000')).map((row) => row.account),

@@ -259,6 +259,7 @@ t.test('a message that nobody takes after all is stored, or its sender hears', a
   t.equal(store.messages.length, 1)
   // as if it had not been noticed yet that it takes nothing
   juliet.behind = false
+  juliet.position = 1
   t.equal(await core.from(romeo, `<iq type='get' id='1' to='${JULIET}/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`), 'refused')
 })
 

@@ -63,6 +63,8 @@ export class Client {
   private wants: 'resume' | 'anew' = 'resume'
   private numbers = 0
   private beating = false
+  /** That it is there was refused. */
+  private unseen = false
 
   constructor(full: string, parts: { timing: Timing; chance: Random; mood: ClientMood; judge: Judge; nodes: () => readonly SimNode[]; say: (text: string) => void }) {
     this.full = full
@@ -122,7 +124,8 @@ export class Client {
     if (way === null) return
     this.say(`${this.full} drops its connection to ${way.node.id} (${how})`)
     way.mute = how === 'cut'
-    // the server may be the last to hear. (Not of one that asked to resume, and went elsewhere: README of this folder, GHOSTS)
+    // the server may be the last to hear. (Not of one that asked to resume and went elsewhere: a
+    // node that takes the session for it numbers what it gives from a count that is old by then, which nothing can tell yet)
     const later = this.phase === 'connecting' ? way.up - this.timing.now : this.chance.chance(0.7) ? this.chance.exponential(5) : this.chance.between(0, 1500)
     this.timing.after(later, way.node.process, () => way.connection?.closed())
     this.leave(way)
@@ -170,6 +173,12 @@ export class Client {
   private bind(): void {
     this.judge.bindsSoon(this)
     this.put({ is: 'bind', account: this.account, resource: this.resource })
+  }
+
+  private appear(): void {
+    if (!this.unseen || this.phase !== 'bound') return
+    this.unseen = false
+    this.send({ id: '', logged: false, xml: '<presence/>' })
   }
 
   private request(): void {
@@ -248,6 +257,7 @@ export class Client {
         this.streams++
         this.wants = 'resume'
         this.received = this.told = 0
+        this.unseen = false
         this.begin(way)
         judge.binds(this, down.id, way.node.id)
         // what nobody has told it of is sent again, and before it that it is there
@@ -262,6 +272,7 @@ export class Client {
         judge.resumes(this, this.stream as string, down.incarnation, way.node.id)
         this.covers(down.h)
         this.resend()
+        this.appear()
         return
       case 'failed':
         judge.fails(this, this.stream as string, way.node.id)
@@ -318,9 +329,8 @@ export class Client {
     this.judge.gets(this, this.stream as string, xml)
     // that it is there could not be written: of type wait
     if (xml.startsWith('<presence') && xml.includes("type='error'")) {
-      this.timing.after(AGAIN, null, () => {
-        if (this.phase === 'bound') this.send({ id: '', logged: false, xml: '<presence/>' })
-      })
+      this.unseen = true
+      this.timing.after(AGAIN, null, () => this.appear())
     }
     if (!xml.startsWith('<iq') || !/^<iq[^>]* type='get'/.test(xml)) return
     const [, id] = /^<iq[^>]* id='([^']*)'/.exec(xml) ?? []

@@ -6,20 +6,22 @@ export interface Fault {
   readonly name: string
   readonly rule: string
   /** Compiled file, and what stands there instead of what. none: in statements.ts. */
+  /** Not found in some thousand interleavings yet: it takes more. */
+  readonly rare?: true
   readonly edit?: { readonly file: string; readonly from: string; readonly to: string }
 }
 
 export const FAULTS: readonly Fault[] = [
   {
-    name: 'TTL extended by reads', rule: 'routing.md, step 4',
+    name: 'TTL extended by reads', rare: true, rule: 'routing.md, step 4',
     edit: { file: 'lib/core/route-cache.js', from: 'updateAgeOnGet: false', to: 'updateAgeOnGet: true' },
   },
   {
-    name: 'no fill guard', rule: 'routing.md, prior art',
+    name: 'no fill guard', rare: true, rule: 'routing.md, prior art',
     edit: { file: 'lib/core/route-cache.js', from: 'const keep = !flight.tripped && began === era;', to: 'const keep = true;' },
   },
   {
-    name: 'error cached as none', rule: 'routing.md, step 4: three outcomes',
+    name: 'error cached as none', rare: true, rule: 'routing.md, step 4: three outcomes',
     edit: {
       file: 'lib/core/route-cache.js', from: "            count.unknown++;\n            return 'unknown';",
       to: '            entries.set(account, { route: NOWHERE, era }, { ttl: jitter(options.ttl) });\n            return NOWHERE;',
@@ -31,7 +33,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'own sessions used at any generation', rule: 'routing.md, step 1',
-    edit: { file: 'lib/core/hand-over.js', from: 'member === undefined || member.generation >= generation', to: 'member === undefined || member.generation >= -1' },
+    edit: { file: 'lib/core/hand-over.js', from: '(members.get(account)?.generation ?? generation) < generation', to: '(members.get(account)?.generation ?? generation) < -1' },
   },
   {
     name: 'hints trusted without comparing positions', rule: 'durability.md D6',

@@ -41,8 +41,9 @@ export interface JudgeParts {
   readonly now: () => number
   readonly say: (text: string) => void
   readonly resources: (account: string) => number
-  /** When the bus or the database last failed anybody. */
-  readonly troubledAt: () => number
+  /** When the bus, and when the database, last failed anybody. */
+  readonly lostAt: () => number
+  readonly failedAt: () => number
   /** Of an account, as this node has heard it. */
   readonly heard: (node: string, account: string) => number
   /** Nothing but moves and delays happens: what was committed comes soon. */
@@ -60,6 +61,8 @@ export class Judge {
   private readonly messages = new Map<string, Message>()
   /** By session: what it got, in order; and by stanza and form, to find what came twice. */
   private readonly got = new Map<string, { readonly client: Seen; readonly seen: Set<string>; readonly last: Map<string, { number: number; id: string }> }>()
+  /** What a client has got, in whatever session. */
+  private readonly had = new Set<string>()
   private readonly incarnations = new Map<string, number>()
   private readonly asked = new Map<string, Asked>()
   private readonly online = new Map<string, Online>()
@@ -175,6 +178,10 @@ export class Judge {
     if (form !== 'original') return
     if (message.got < 0) this.soon(client, id, message)
     if (message.got < 0) message.got = this.parts.now()
+    // promise 6: at least once, where it had that in an earlier session, and binds anew
+    const had = `${client.full} ${id}`
+    if (this.had.has(had)) return
+    this.had.add(had)
     this.inOrder(client, there.last, id, message, xml.includes('<delay'))
   }
 
@@ -213,13 +220,14 @@ export class Judge {
     if (asked === undefined || !/^<iq[^>]* type='(?:error|result)'/.test(xml)) return
     this.asked.delete(id)
     if (conditionOf(xml) !== 'service-unavailable') return
-    const { now, troubledAt, ttl } = this.parts
+    const { now, lostAt, failedAt, ttl } = this.parts
     const there = this.online.get(asked.to.full)
     const { generation, at } = this.changed.get(asked.to.account) ?? { generation: -1, at: Infinity }
     if (there === undefined || generation !== asked.generation || this.generation(asked.to.account) !== asked.generation || there.since >= asked.at) return
     const known = asked.heard >= asked.generation
     const old = asked.at - Math.max(at, there.since) > ttl
-    if ((known || old) && troubledAt() < Math.min(at, there.since)) {
+    const isWell = failedAt() < asked.at && lostAt() < asked.at
+    if (isWell && (old || (known && lostAt() < Math.min(at, there.since)))) {
       this.violated(`${asked.to.full} is on ${there.node} for ${Math.round(now() - there.since)} ms, and ${asked.node} says of ${id} that nobody is there`)
     }
   }

@@ -4,6 +4,8 @@ import { journalKey, sessionsOf, streamKey } from './tables.js'
 import type { PresenceTableRow, ResumptionTableRow, Tables } from './tables.js'
 
 type Column<T> = readonly T[]
+/** `= any(…)`: each once. */
+const any = (values: unknown): string[] => [...new Set(values as Column<string>)]
 const accountLock = (account: string): string => `account ${account}`
 const streamLock = (account: string, sessionId: string): string => `stream ${account} ${sessionId}`
 const presenceLock = (account: string, sessionId: string): string => `presence ${account} ${sessionId}`
@@ -51,7 +53,7 @@ const save: Meaning = (tables, values) => {
         write(() => Object.assign(row, { priority, presence }))
       }
     })
-    return (account) => ({ kept, unclean: fresh.some((isFresh, i) => isFresh && whose[i] === account) && unclean.has(account) })
+    return (account) => ({ kept: kept.length === 0 ? null : kept, unclean: fresh.some((isFresh, i) => isFresh && whose[i] === account) && unclean.has(account) })
   })
 }
 
@@ -89,7 +91,7 @@ const isGone = (tables: Tables, { node, epoch }: { node: string; epoch: number }
   return row?.epoch !== epoch || row.signedOff
 }
 
-const lookup = reading((tables, [accounts, node, epoch]) => (accounts as Column<string>).flatMap((account): unknown[] => {
+const lookup = reading((tables, [accounts, node, epoch]) => any(accounts).flatMap((account): unknown[] => {
   const row = tables.account.get(account)
   if (row === undefined) return []
   const there = sessionsOf(tables, account).filter((p) => !(p.node === node && p.epoch === epoch) && p.state !== 'closing' && !isGone(tables, p))
@@ -97,7 +99,7 @@ const lookup = reading((tables, [accounts, node, epoch]) => (accounts as Column<
   return there.map((p) => ({ account, generation: row.generation, resource: p.resource, sessionId: p.session_id, node: p.node, epoch: p.epoch, priority: p.priority }))
 }))
 
-const owners = reading((tables, [accounts]) => (accounts as Column<string>).flatMap((account): unknown[] => {
+const owners = reading((tables, [accounts]) => any(accounts).flatMap((account): unknown[] => {
   const row = tables.account.get(account)
   if (row === undefined) return []
   const there = sessionsOf(tables, account)
@@ -105,7 +107,7 @@ const owners = reading((tables, [accounts]) => (accounts as Column<string>).flat
   return there.map((p) => ({ account, generation: row.generation, sessionId: p.session_id, node: p.node, epoch: p.epoch }))
 }))
 
-const said = reading((tables, [accounts, node, epoch]) => (accounts as Column<string>).toSorted().flatMap((account) => sessionsOf(tables, account)
+const said = reading((tables, [accounts, node, epoch]) => any(accounts).toSorted().flatMap((account) => sessionsOf(tables, account)
   .filter((p) => p.presence !== null && p.state !== 'closing' && !(p.node === node && p.epoch === epoch))
   .sort((a, b) => (a.resource < b.resource ? -1 : 1)).map((p) => ({ account, resource: p.resource, presence: p.presence }))))
 
@@ -115,7 +117,7 @@ const leftOf = (tables: Tables, p: PresenceTableRow): Record<string, unknown> =>
   const r = found?.ended === null ? found : undefined
   return {
     account: p.account, sessionId: p.session_id, resource: p.resource, incarnation: r?.incarnation ?? p.incarnation, priority: p.priority, presence: p.presence,
-    last: tables.account.get(p.account)?.seq, lasts: r?.lasts ?? null, h: r?.h, outbound: r?.outbound, position: r?.position, unacked: r?.unacked, requests: r?.requests,
+    last: tables.account.get(p.account)?.seq, generation: tables.account.get(p.account)?.generation, lasts: r?.lasts ?? null, h: r?.h, outbound: r?.outbound, position: r?.position, unacked: r?.unacked, requests: r?.requests,
     details: r?.details, folded: r?.folded, detached: r?.detached,
   }
 }
@@ -256,7 +258,7 @@ export const streamStatements: readonly (readonly [part: string, meaning: Meanin
   })],
   ['select h from resumption', reading((tables, [account, id]) => {
     const row = tables.resumption.get(streamKey(account as string, id as string))
-    return row === undefined || row.lasts === 0 ? [] : [{ h: row.h }]
+    return row === undefined || row.lasts === 0 || row.ended === null ? [] : [{ h: row.h }]
   })],
   ['select distinct account from resumption', reading((tables) => [...new Set([...tables.resumption.values()].filter((r) => r.ended !== null).map((r) => r.account))].map((account) => ({ account })))],
   ['delete from resumption where ended < $1', (tables, [before]) => ({
@@ -277,8 +279,8 @@ export const streamStatements: readonly (readonly [part: string, meaning: Meanin
     .flatMap((account) => sessionsOf(tables, account).filter((p) => p.node === node && p.epoch === epoch).map((p) => leftOf(tables, p))))],
   ['order by account limit $3) order by account for update', (tables, [node, epoch, limit]) => {
     // the sub-select sees what there was when the statement began
-    const accounts = [...tables.presence].filter(([, sessions]) => [...sessions.values()].some((p) => p.node === node && p.epoch === epoch)).map(([account]) => account)
-      .sort().slice(0, limit as number)
+    const rows = [...tables.presence.values()].flatMap((sessions) => [...sessions.values()].filter((p) => p.node === node && p.epoch === epoch))
+    const accounts = any(rows.map((p) => p.account).sort().slice(0, limit as number))
     return { locks: accounts.map(accountLock), run: () => accounts.map((account) => ({ account })) }
   }],
   ['select n, blob from journal', reading((tables, [node, epoch, after, limit]) => [...tables.journal.get(journalKey(node as string, epoch as number)) ?? []]

@@ -6,6 +6,8 @@ import { journalKey } from './tables.js'
 import type { EntryRow, Tables } from './tables.js'
 
 type Column<T> = readonly T[]
+/** `= any(…)`: each once. */
+const any = (values: unknown): string[] => [...new Set(values as Column<string>)]
 /** It reads, at one moment. */
 export const reading = (read: (tables: Tables, values: readonly unknown[], database: Database) => unknown[]): Meaning =>
   (tables, values, database) => ({ locks: [], run: () => read(tables, values, database) })
@@ -14,7 +16,10 @@ export const accountLock = (account: string): string => `account ${account}`
 const nodeLock = (id: string): string => `node ${id}`
 
 const waits = (tables: Tables, { account, seq, flags }: EntryRow): boolean => (flags & 2) !== 0 && tables.queue.get(account)?.has(seq) !== true
-const entryOf = (tables: Tables, entry: EntryRow): unknown => ({ ...entry, waiting: waits(tables, entry) })
+const entryOf = (tables: Tables, entry: EntryRow): unknown => {
+  const { account: _, ...rest } = entry
+  return { ...rest, waiting: waits(tables, entry) }
+}
 const entriesOf = (tables: Tables, account: string): readonly EntryRow[] => tables.log.get(account) ?? []
 
 /** lib/store/log.ts, COMMIT. Behind the locks: fences, the node's counter, then entries and journal, all or nothing. */
@@ -121,7 +126,7 @@ const acknowledge: Meaning = (tables, values) => {
   }
 }
 
-const waiting = reading((tables, [accounts]) => (accounts as Column<string>).flatMap((account): unknown[] => {
+const waiting = reading((tables, [accounts]) => any(accounts).flatMap((account): unknown[] => {
   if (!tables.account.has(account)) return []
   const peers = new Map<string, { messages: number; bytes: number }>()
   for (const entry of entriesOf(tables, account)) {
@@ -159,7 +164,7 @@ const STATEMENTS: readonly (readonly [part: string, meaning: Meaning])[] = [
     .filter((e) => (seqs as Column<number>).includes(e.seq)).map((e) => entryOf(tables, e)))],
   ['l.account = $1 and l.peer = $2', reading((tables, [account, peer, limit]) => entriesOf(tables, account as string)
     .filter((e) => e.peer === peer).slice(-(limit as number)).toReversed().map((e) => entryOf(tables, e)))],
-  ['select account, seq from account', reading((tables, [accounts]) => (accounts as Column<string>).flatMap((account) => {
+  ['select account, seq from account', reading((tables, [accounts]) => any(accounts).flatMap((account) => {
     const row = tables.account.get(account)
     return row === undefined ? [] : [{ account, seq: row.seq }]
   }))],

@@ -46,6 +46,7 @@ export class World {
   /** What becomes of statements: by node, and of all. */
   readonly failing = new Map<string, number>()
   readonly calm: boolean
+  readonly steps: boolean
   /** When the database last failed anybody. */
   failedAt = -Infinity
   private readonly client: ClientMood
@@ -60,6 +61,7 @@ export class World {
     const chance = this.chance = random(`simulation ${seed}`)
     this.log = log
     this.calm = chance.chance(0.25)
+    this.steps = chance.chance(0.5)
     this.bus = { latency: chance.pick([0.3, 2, 10]), slow: chance.pick([0, 0, 0.1, 0.3]), slowest: this.calm ? 150 : 600, loss: 0, reorders: false }
     this.client = { latency: chance.pick([0.5, 5, 30]), answers: chance.pick([1, 1, 0.5, 0.2]), eager: chance.pick([0, 0.3, 0.8]) }
     this.latency = chance.pick([0.2, 1, 5])
@@ -72,7 +74,7 @@ export class World {
     this.judge = new Judge({
       tables: () => this.database.tables, now: () => this.scheduler.now, say: (text) => this.say(text), calm: this.calm, ttl: this.settings.routeTtl * 1150 + 100,
       resources: (account) => this.clients.filter((c) => c.account === account).length,
-      troubledAt: () => (this.network.cut.size > 0 ? this.scheduler.now : Math.max(this.network.lostAt, this.failedAt)),
+      lostAt: () => (this.network.cut.size > 0 ? this.scheduler.now : this.network.lostAt), failedAt: () => this.failedAt,
       heard: (node, account) => this.heard.get(`${node} ${account}`) ?? -1,
     })
     this.database.written = (entry) => this.judge.committed(entry)
@@ -122,6 +124,7 @@ export class World {
     if (node === undefined || node.process.dead) return
     this.say(`${id} is killed`)
     node.process.dead = true
+    this.network.lostAt = this.scheduler.now
     for (const [name, { process }] of this.network.endpoints) if (process === node.process) this.network.endpoints.delete(name)
     this.database.hangUp(node.process)
     for (const client of this.clients) {
@@ -209,6 +212,11 @@ export const interleave = async (seed: number, broken: ReadonlySet<string>, log:
   await scheduler.run(400)
   const span = chance.pick([100, 600, 3000])
   for (let i = 5 + chance.below(10); i > 0; i--) scheduler.after(chance.between(0, span), null, () => act(world))
+  if (chance.chance(0.25)) {
+    // somebody asks somebody again and again: what is read often must not live longer
+    const [who, whom] = [chance.pick(clients), chance.pick(clients)]
+    for (let at = 0; at < span; at += chance.between(100, 400)) scheduler.after(at, null, () => who.ping(whom))
+  }
   let ends = span
   const troubles: Trouble[] = world.calm ? [] : Array.from({ length: 1 + chance.below(3) }, () => schedule(world, span))
   for (const { until } of troubles) ends = Math.max(ends, until)
