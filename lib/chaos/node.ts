@@ -6,7 +6,7 @@ import { openSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from './random.js'
-import type { Where } from './wire.js'
+import type { Where } from '../client/wire.js'
 
 export interface Node {
   readonly where: Where
