@@ -92,9 +92,10 @@ const between = (client: Socket, { server, trust, offer, tell }: RecorderPlan, r
   let authenticated = false
   /** The client's last header: what opens the stream to the server again, inside TLS. */
   let header = ''
-  /** The server's header, until its features say what is to be done; and both, for a client that begins anew inside TLS. */
+  /** The server's header, until its features say what is to be done. */
   let opening = ''
-  let features = ''
+  /** Both, for a client that begins anew inside TLS. */
+  let greeting: readonly [header: string, features: string] | null = null
   let fromClient: Splitter
   let fromServer: Splitter
   let ended = false
@@ -135,14 +136,18 @@ const between = (client: Socket, { server, trust, offer, tell }: RecorderPlan, r
     if (kind === 'header') {
       header = octets
       // the stream to the server is open already
-      if (nearTls && !authenticated && features !== '') {
-        const [first, second] = [opening, features]
-        opening = features = ''
-        toClient(first)
-        return toClient(second)
+      if (nearTls && !authenticated && greeting !== null) {
+        greeting.forEach(toClient)
+        greeting = null
+        return
       }
     } else if (!nearTls && !authenticated && offer !== null && octets.startsWith('<starttls')) return secureClient(offer)
     toServer(octets)
+  }
+
+  const giveOpening = (): void => {
+    if (opening !== '') toClient(opening)
+    opening = ''
   }
 
   const serverItem = (kind: ItemKind, octets: string): void => {
@@ -152,15 +157,14 @@ const between = (client: Socket, { server, trust, offer, tell }: RecorderPlan, r
     if (octets.startsWith('<proceed')) return secureServer()
     if (!/^<(?:[\w.-]+:)?features[\s>]/.test(octets)) {
       if (/^<(?:[\w.-]+:)?success[\s/>]/.test(octets)) authenticated = true
-      if (opening !== '') toClient(opening)
-      opening = ''
+      giveOpening()
       return toClient(octets)
     }
     if (!farTls && octets.includes(NS.tls)) return toServer(`<starttls xmlns='${NS.tls}'/>`)
     const plain = withoutChannel(octets)
-    toClient(opening)
-    if (offer === null || nearTls) return toClient(plain)
-    features = plain
+    if (offer !== null && !nearTls) greeting = [opening, plain]
+    giveOpening()
+    if (greeting === null) return toClient(plain)
     const prefix = /^<([\w.-]+:)?features/.exec(octets)?.[1] ?? ''
     toClient(`<${prefix}features><starttls xmlns='${NS.tls}'><required/></starttls></${prefix}features>`)
   }

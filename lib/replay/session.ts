@@ -66,6 +66,8 @@ export const makeSession = (login: Login, { where, judge, measures, now }: Stage
   let inbox: Inbox = judge.inbox([])
   let sm: Resumable = { previd: null, handled: 0 }
   let counting = false
+  /** The `h` that we said last. */
+  let acknowledged = 0
   const asked = new Map<string, Asked>()
   let leaving: NodeJS.Timeout | null = null
 
@@ -99,10 +101,15 @@ export const makeSession = (login: Login, { where, judge, measures, now }: Stage
     request.answered(frame)
   }
 
+  const acknowledge = (): void => {
+    acknowledged = sm.handled
+    wire?.send(`<a xmlns='${NS.sm}' h='${sm.handled}'/>`)
+  }
+
   const management = (frame: Frame): void => {
-    if (frame.name === 'r') return wire?.send(`<a xmlns='${NS.sm}' h='${sm.handled}'/>`)
+    if (frame.name === 'r') return acknowledge()
     if (frame.name === 'enabled') {
-      sm.handled = 0
+      sm.handled = acknowledged = 0
       const id = / id=(?:'([^']*)'|"([^"]*)")/.exec(frame.xml)
       sm.previd = /resume=["'](?:true|1)["']/.test(frame.xml) ? id?.[1] ?? id?.[2] ?? null : null
     }
@@ -148,6 +155,8 @@ export const makeSession = (login: Login, { where, judge, measures, now }: Stage
     close: () => {
       if (state !== 'up') return
       state = 'leaving'
+      // XEP-0198 §4: so that what we have does not come again
+      if (counting && sm.handled !== acknowledged) acknowledge()
       wire?.close()
       leaving = setTimeout(() => {
         wire?.drop()
