@@ -109,7 +109,7 @@ const build = (deps: Deps, around: Surroundings): Command => {
     .option('--tls <when>', 'direct, starttls, or needed: where the server is another machine, or wants it [needed]')
     .option('--ca <file>', 'trust the certificates that are signed by this one, PEM')
     .option('--insecure', 'take any certificate; on this machine any is taken anyway')
-    .option('--server-pid <pid>', 'measure the CPU of this process and its children, too (Linux)')
+    .option('--server-pid <pids>', 'measure the CPU of these processes and their children, too; comma-separated (Linux)')
     .option('--html <file>', 'write a report with plots')
     .action(async (traces: string[], options: Options) => {
       const held = await (await import('./replay.js')).runReplay(traces, { ...callOf(options), flags: options })

@@ -102,7 +102,7 @@ interface Wanted {
   readonly seconds: number | null
   readonly joins: number
   readonly patience: number
-  readonly serverPid: number | null
+  readonly serverPids: readonly number[]
 }
 
 export const readFlags = (flags: ReplayFlags): Wanted => {
@@ -114,7 +114,7 @@ export const readFlags = (flags: ReplayFlags): Wanted => {
     seconds: flags.seconds === undefined ? null : wholeNumber('--seconds', flags.seconds, 1, BOUNDS.seconds),
     joins: flags.joins === undefined ? 200 : wholeNumber('--joins', flags.joins, 1, BOUNDS.joins),
     patience: flags.patience === undefined ? 30 : wholeNumber('--patience', flags.patience, 1, 3600),
-    serverPid: flags.serverPid === undefined ? null : wholeNumber('--server-pid', flags.serverPid, 1, 4_194_304),
+    serverPids: flags.serverPid?.split(',').map((pid) => wholeNumber('--server-pid', pid, 1, 4_194_304)) ?? [],
   }
 }
 

@@ -1,19 +1,20 @@
 // One copy of a trace: its accounts, their sessions, and where it is in its script. It says the next step when that is due
 // and what the step waits for has happened.
 import { NS } from '../base/namespaces.js'
-import { toOctets } from '../base/octets.js'
 import type { Frame } from '../base/stanza.js'
 import type { Keys } from '../client/scram.js'
 import type { Login } from '../client/wire.js'
 import { escapeAttribute, escapeText } from '../wire/writer.js'
 import type { Account } from './accounts.js'
 import { bareOf } from './cast.js'
+import { collector } from './collector.js'
 import type { Pace } from './pace.js'
 import { subject } from './script.js'
 import type { EventKind, Script, Step } from './script.js'
 import { makeSession } from './session.js'
 import type { Resumable, Session, Stage } from './session.js'
 import { render } from './template.js'
+import { makeValues } from './values.js'
 
 export interface Copy {
   /** Sessions that play contacts log in. Ends when they are there. */
@@ -31,7 +32,6 @@ export interface Copy {
   readonly online: number
   /** Requests without an answer. */
   readonly asked: number
-  readonly step: string
 }
 
 /** Stanzas of one copy on their way at once, and octets that its sockets did not take. */
@@ -60,17 +60,9 @@ export interface CopyPlan {
 }
 
 export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, patience, again, refused }: CopyPlan): Copy => {
-  const { steps, events, parts, slots } = script
+  const { steps, events, parts } = script
   const { judge, measures } = stage
-  const values = slots.map((slot): string => {
-    switch (slot.is) {
-      case 'domain': return toOctets(domain)
-      case 'bare': return escapeAttribute((accounts[slot.account] as Account).jid)
-      case 'full': return `${escapeAttribute((accounts[slot.account] as Account).jid)}${slot.recorded.slice(bareOf(slot.recorded).length)}`
-      case 'given': return slot.recorded
-      case 'id': return ''
-    }
-  })
+  const values = makeValues(script, accounts, domain)
   const happened = new Uint8Array(events.length)
   /** Kinds of events that are not waited for any more. */
   const waived = new Set<EventKind>()
@@ -89,7 +81,11 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
   let stopped = false
   let finished = false
   let started = false
-  let resting = false
+  /** `start` was called. */
+  let wanted = false
+  /** While a copy whose connection broke rests, and how often it tried since. */
+  let rest: NodeJS.Timeout | null = null
+  let attempts = 0
   /** The connection broke in this pass. */
   let spoilt = false
   let begin = 0
@@ -124,14 +120,14 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     managed: (name) => {
       const step = pending[number]
       if (step === undefined) return
-      // RFC-wise a failed resumption leaves a stream without a session: it binds one (XEP-0198 §5)
+      // a failed resumption leaves a stream without a session: it binds one (XEP-0198 §5)
       if (step.does === 'resume' && name === 'failed') return bind(number, () => settle(number, step))
       settle(number, step)
     },
     presence: (frame) => shown(frame, number),
     answer: (frame) => {
       const known = script.answers.get(subject(part.account, frame))
-      return known === undefined ? null : { type: known.type, payload: render(known.payload, values) }
+      return known === undefined ? null : { type: known.type, payload: render(known.payload, values.list) }
     },
     down: (reason, expected) => {
       if (expected) return ended(number)
@@ -180,22 +176,28 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     if (step >= 0 && step < cursor) happen((steps[step] as Step).event)
   }
 
-  /** The pass cannot go on. */
+  /** The pass cannot go on: after a rest the next one begins, if there is to be one and the server is back in time. */
   const broke = (reason: string): void => {
-    if (stopped || resting) return
+    if (stopped || rest !== null) return
     measures.count('broken')
     measures.note('broken', reason)
-    resting = true
-    const goOn = started
     started = false
+    spoilt = true
+    flying = 0
     cursor = steps.length
     for (const session of sessions) session.drop()
-    timer = setTimeout(() => {
-      timer = null
-      resting = false
+    attempts++
+    rest = setTimeout(() => {
+      rest = null
+      if (attempts * REST > patience.must) {
+        finished = true
+        return
+      }
+      const attempt = attempts
       void join().then(() => {
-        started ||= goOn
-        spoilt = true
+        if (attempt !== attempts) return // it broke again meanwhile, and another attempt goes on
+        attempts = 0
+        started = wanted
         endPass()
       })
     }, REST)
@@ -283,16 +285,16 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     if (does === 'ask' && !session.counting) return
     if (message !== null) {
       flying++
-      values[message.slot] = judge.send(flows.get(`${part} ${message.to}`) as number, at, (frame) => {
+      values.list[message.slot] = judge.send(flows.get(`${part} ${message.to}`) as number, at, (frame) => {
         flying--
         capture(message.event, frame)
         happen(message.event)
       })
       measures.count('messages')
     }
-    if (request !== null) session.expect(values[request.slot] as string, at, (frame) => answered(step, frame))
+    if (request !== null) session.expect(values.list[request.slot] as string, at, (frame) => answered(step, frame))
     if (step.counts) measures.count('sent')
-    if (text !== null) session.say(render(text, values))
+    if (text !== null) session.say(render(text, values.list))
   }
 
   const manage = (step: Step, session: Session, offered: boolean): void => {
@@ -304,7 +306,7 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
       return session.say(`<resume xmlns='${NS.sm}' previd='${previd}' h='${handled}'/>`)
     }
     if (!offered) return void setImmediate(() => settle(part, step))
-    session.say(render(step.text as NonNullable<Step['text']>, values))
+    session.say(render(step.text as NonNullable<Step['text']>, values.list))
   }
 
   const answered = ({ request, part }: Step, frame: Frame): void => {
@@ -324,23 +326,15 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
   }
 
   const bound = (part: number, jid: string): void => {
-    const { full } = parts[part] as Script['parts'][number]
     addresses.set(part, jid)
-    slots.forEach((slot, i) => {
-      if (slot.is === 'full' && slot.recorded === full) values[i] = jid
-    })
+    values.bind((parts[part] as Script['parts'][number]).full, jid)
   }
 
-  const capture = (event: number, frame: Frame): void => {
-    for (const { pattern, slot } of (events[event] as Script['events'][number]).captures) {
-      const value = pattern.exec(frame.xml)?.[1]
-      if (value !== undefined) values[slot] = value
-    }
-  }
+  const capture = (event: number, frame: Frame): void => values.capture((events[event] as Script['events'][number]).captures, frame)
 
   const endPass = (): void => {
     // connections that are not over yet are those of the last steps
-    if (!started || finished || stopped || sessions.some(({ state }, number) => parts[number]?.recorded === true && state !== 'away')) return
+    if (!started || rest !== null || finished || stopped || sessions.some(({ state }, number) => parts[number]?.recorded === true && state !== 'away')) return
     if (pass > 0) {
       if (!spoilt) measures.count('passes')
       if (!again(pass)) {
@@ -354,9 +348,7 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     spoilt = false
     cursor = 0
     happened.fill(0)
-    slots.forEach((slot, i) => {
-      if (slot.is === 'id') values[i] = `q${mark}${index}-${pass}-${i}`
-    })
+    values.renew(`q${mark}${index}-${pass}`)
     // what called this may be the step before
     setImmediate(pump)
   }
@@ -365,38 +357,36 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     join,
     start: (now) => {
       begin = now
-      started = true
+      wanted = true
+      started = rest === null && attempts === 0
       endPass()
     },
     stop: () => {
       stopped = true
       if (timer !== null) clearTimeout(timer)
+      if (rest !== null) clearTimeout(rest)
     },
     tick: (now) => {
       if (blockedAt < 0 || stopped || !started) return pump()
-      const step = steps[cursor]
-      for (const event of step?.waits ?? []) {
+      let waits = false
+      for (const event of steps[cursor]?.waits ?? []) {
         const { kind } = events[event] as Script['events'][number]
-        if (happened[event] === 1 || waived.has(kind) || now - blockedAt < patience[kind]) continue
+        if (happened[event] === 1 || waived.has(kind)) continue
+        waits = true
+        if (now - blockedAt < patience[kind]) continue
         measures.count(kind === 'must' ? 'gaveUpMust' : kind === 'own' ? 'gaveUpOwn' : 'gaveUpSubscription')
         if (kind === 'must') happened[event] = 1
         else waived.add(kind)
       }
+      // a socket that takes nothing, or too much on its way
+      if (!waits && now - blockedAt >= patience.must) return broke('nothing moved any more')
       pump()
     },
     collect: () => {
       accounts.forEach(({ number }, account) => {
         if (judge.flying(number) === 0) return
         const part = parts.findIndex((one) => one.account === account)
-        const session = makeSession(loginOf(part), stage, {
-          ready: () => {
-            session.expect(`q${mark}z`, stage.now(), () => session.say('<presence/>'))
-            session.say(`<iq type='set' id='q${mark}z'><bind xmlns='${NS.bind}'/></iq>`)
-          },
-          managed: () => {}, presence: () => {}, answer: () => null, down: () => {},
-        })
-        session.open({ previd: null, handled: 0 }, judge.inbox(flowsTo(account)))
-        collectors.push(session)
+        collectors.push(collector(loginOf(part), judge.inbox(flowsTo(account)), stage, `q${mark}z`))
       })
     },
     leave: () => {
@@ -405,11 +395,11 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     quit: () => {
       stopped = true
       if (timer !== null) clearTimeout(timer)
+      if (rest !== null) clearTimeout(rest)
       for (const session of [...sessions, ...collectors]) session.drop()
     },
     get finished() { return finished },
     get online() { return sessions.filter(({ state }) => state === 'up').length },
     get asked() { return asking() },
-    get step() { return `${script.name} step ${cursor} of ${steps.length}` },
   }
 }

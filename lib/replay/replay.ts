@@ -28,8 +28,8 @@ export interface Plan {
   readonly joins: number
   /** Seconds that a copy waits for what a server must bring about, and the run at its end for what is on its way. */
   readonly patience: number
-  /** Whose CPU is measured beside our own. */
-  readonly serverPid: number | null
+  /** Whose CPU is measured beside our own: the server, its database. */
+  readonly serverPids: readonly number[]
   /** Part of all ids. */
   readonly run: string
   readonly progress: (status: Status) => void
@@ -69,7 +69,7 @@ const LEAVING = 3000
 
 /** Throws UsageError where the accounts do not suffice, and Error where a log-in is refused. */
 export const replay = async (plan: Plan): Promise<Outcome> => {
-  const { scripts, accounts, signal, progress, serverPid } = plan
+  const { scripts, accounts, signal, progress, serverPids } = plan
   const measures = makeMeasures()
   const mark = `r${plan.run}-`
   const stage: Stage = { where: plan.where, measures, judge: makeJudge(mark, measures), now: () => performance.now() }
@@ -97,7 +97,7 @@ export const replay = async (plan: Plan): Promise<Outcome> => {
 
     const delay = monitorEventLoopDelay({ resolution: 10 })
     delay.enable()
-    const cpuBefore = { own: ownCpu(), server: serverPid === null ? null : cpuOfTree(serverPid) }
+    const cpuBefore = { own: ownCpu(), server: serverCpu(serverPids) }
     const start = now()
     measures.begin(start)
     if (plan.seconds !== null) until = start + plan.seconds * 1000
@@ -113,7 +113,7 @@ export const replay = async (plan: Plan): Promise<Outcome> => {
       else status('replaying', Math.min(plan.seconds, Math.round((at - start) / 1000)), plan.seconds)
     }
     const end = now()
-    const cpuAfter = { own: ownCpu(), server: serverPid === null ? null : cpuOfTree(serverPid) }
+    const cpuAfter = { own: ownCpu(), server: serverCpu(serverPids) }
     delay.disable()
     for (const copy of copies) copy.stop()
     if (refusal !== '') throw new Error(refusal)
@@ -122,7 +122,7 @@ export const replay = async (plan: Plan): Promise<Outcome> => {
     let left = judge.flying() + asked()
     let since = now()
     let collected = false
-    for (const deadline = now() + plan.patience * 1000; left > 0 && now() < deadline && !signal.aborted;) {
+    for (const deadline = now() + plan.patience * 1000; left > 0 && now() < deadline;) {
       await sleep(Math.min(TICK, 20))
       const rest = judge.flying() + asked()
       if (rest !== left) since = now()
@@ -149,6 +149,12 @@ export const replay = async (plan: Plan): Promise<Outcome> => {
   } finally {
     for (const copy of copies) copy.quit()
   }
+}
+
+/** null: not asked for, or not to be had. */
+const serverCpu = (pids: readonly number[]): number | null => {
+  const found = pids.map(cpuOfTree).filter((seconds) => seconds !== null)
+  return found.length === 0 ? null : found.reduce((sum, seconds) => sum + seconds, 0)
 }
 
 /** The accounts go to the traces in turn, as long as they suffice for another copy. */

@@ -7,8 +7,10 @@ import { NS } from '../base/namespaces.js'
 import type { Frame } from '../base/stanza.js'
 import { bareOf, castOf, domainOf, hasEnd } from './cast.js'
 import type { Cast, Part, Said } from './cast.js'
-import { cutter, makeSlots, tokenKey, versionKey } from './template.js'
+import { cutter, makeSlots, tokenKey } from './template.js'
 import type { Slot, Template } from './template.js'
+import { addressSlots, DELAY, noteGiven, noteTokens, requestsIn, stripped } from './tokens.js'
+import type { Capture } from './tokens.js'
 import { closes } from './trace.js'
 import type { Trace } from './trace.js'
 
@@ -17,12 +19,6 @@ import type { Trace } from './trace.js'
  * which shows that others are let through from now on.
  */
 export type EventKind = 'must' | 'subscription' | 'own'
-
-/** Taken from what came with an event: the first group of the pattern goes into the slot. */
-export interface Capture {
-  readonly pattern: RegExp
-  readonly slot: number
-}
 
 export interface Event {
   readonly kind: EventKind
@@ -57,6 +53,8 @@ export interface Script {
   readonly parts: readonly Part[]
   readonly recordedParts: number
   readonly slots: readonly Slot[]
+  /** Slots of ids that each pass gives anew; those of messages between the accounts are given when one is sent. */
+  readonly fresh: readonly number[]
   readonly steps: readonly Step[]
   readonly events: readonly Event[]
   /** What shows that an event of presence happened: the account that it came to, and its kind ('own' with the part). */
@@ -73,7 +71,6 @@ export interface Script {
 export const subject = (account: number, { type, children: [child] }: Frame): string => `${account} ${type} ${child?.ns ?? ''} ${child?.name ?? ''}`
 
 const SUBSCRIPTIONS = new Set(['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed'])
-const DELAY = 'urn:xmpp:delay'
 
 export const compile = (trace: Trace): Script => {
   const cast = castOf(trace)
@@ -145,7 +142,7 @@ export const compile = (trace: Trace): Script => {
       // a client that comes back has ended its stream before
       step({ at, part, does: 'open', waits: endedBefore(account) })
     }
-    if (index <= (cast.loginEnd[part] as number)) return
+    if (index <= (cast.loginEnd[part] as number) || ended.has(part)) return
     if (closes(item)) {
       const event = happening('must')
       ended.set(part, event)
@@ -255,72 +252,13 @@ export const compile = (trace: Trace): Script => {
       step({ at: item.t, part, does: 'drop', waits: take(part), event })
     }
   }
+  const ofMessages = new Set(steps.map(({ message: said }) => said?.slot))
   return {
-    name: trace.name, accounts: accounts.length, parts, recordedParts: cast.recordedParts, slots: slots.all, steps, events, presence, answers, leftOut,
+    name: trace.name, accounts: accounts.length, parts, recordedParts: cast.recordedParts, slots: slots.all, steps,
+    fresh: slots.all.flatMap((slot, i) => (slot.is === 'id' && !ofMessages.has(i) ? [i] : [])),
+    events, presence, answers, leftOut,
     length: Math.max(0, (steps.at(-1)?.at ?? 0) - (steps[0]?.at ?? 0)),
   }
 }
 
-/** Requests by id: of the server and of others (`out`), and of a connection (its number). */
-const requestsIn = (said: readonly Said[]): Map<string, Said> => new Map(said.flatMap((item): [string, Said][] => {
-  const { frame, dir, s } = item
-  return frame?.kind === 'iq' && (frame.type === 'get' || frame.type === 'set') ? [[`${dir === 'out' ? dir : s} ${frame.id}`, item]] : []
-}))
-
 const isHere = ({ domain }: Cast, jid: string): boolean => domainOf(jid) === domain || domainOf(jid).endsWith(`.${domain}`)
-
-/** Every address of the cast, as it stands in the trace, longest first. */
-const addressSlots = ({ parts, accounts }: Cast, slots: ReturnType<typeof makeSlots>): [string, number][] => {
-  const fulls = parts.filter(({ full, recorded }) => recorded && full.includes('/'))
-  return [
-    ...fulls.map(({ full, account }): [string, number] => [full, slots.slot(`full ${full}`, { is: 'full', account, recorded: full })]),
-    ...accounts.map((bare, account): [string, number] => [bare, slots.slot(`bare ${bare}`, { is: 'bare', account })]),
-  ].toSorted(([a], [b]) => b.length - a.length)
-}
-
-/** Ids that the clients gave, which each copy gives anew: of stanzas, origins (XEP-0359) and archive queries (XEP-0313). */
-const noteTokens = ({ said, partOf }: Cast, idSlot: (id: string) => number): void => {
-  for (const { dir, frame, s } of said) {
-    if (frame === null || frame.kind === '' || !partOf.has(s)) continue
-    const own = dir === 'in' ? !(frame.kind === 'iq' && (frame.type === 'result' || frame.type === 'error')) : frame.kind === 'message'
-    if (own && frame.id !== '') idSlot(frame.id)
-    if (dir === 'in') for (const [, , id = ''] of frame.xml.matchAll(/\s(?:queryid|sid|(?<=<origin-id[^>]*)id)\s*=\s*(["'])([^"']*)\1/g)) if (id !== '') idSlot(id)
-  }
-}
-
-/**
- * What the server made up and the client repeats: stanza-ids, places in the archive, roster versions. By line of the trace
- * (of the message that brought it, or of the request that asked): what is to be found in what comes in its place.
- */
-const noteGiven = ({ said, partOf }: Cast, requests: ReadonlyMap<string, Said>, slots: ReturnType<typeof makeSlots>): Map<number, Capture[]> => {
-  const captures = new Map<number, Capture[]>()
-  const sentLater = new Set(said.filter(({ dir }) => dir === 'in').flatMap(({ xml }) => [...xml.matchAll(/(["'])([^"']*)\1|>([^<>]+)</g)].map((m) => m[2] ?? m[3] ?? '')))
-  for (const { dir, frame, s, line, xml } of said) {
-    if (dir !== 'out' || frame === null || !partOf.has(s)) continue
-    const place = frame.kind === 'message' ? line : requests.get(`${s} ${frame.id}`)?.line
-    if (place === undefined) continue
-    for (const { pattern, key } of GIVEN) {
-      const value = pattern.exec(xml)?.[1]
-      if (value === undefined || value === '' || !sentLater.has(value)) continue
-      const slot = slots.slot(key(value), { is: 'given', recorded: value })
-      captures.set(place, [...(captures.get(place) ?? []), { pattern, slot }])
-    }
-  }
-  return captures
-}
-
-const GIVEN: readonly { pattern: RegExp; key: (value: string) => string }[] = [
-  { pattern: /<stanza-id(?=[^>]*urn:xmpp:sid:0)[^>]*\sid=["']([^"']+)["']/, key: tokenKey },
-  { pattern: /<last>([^<]+)<\/last>/, key: tokenKey },
-  { pattern: /<first(?:\s[^>]*)?>([^<]+)<\/first>/, key: tokenKey },
-  { pattern: /<query(?=[^>]*jabber:iq:roster)[^>]*\sver=["']([^"']+)["']/, key: (value) => versionKey('ver', value) },
-]
-
-/** What a contact's server and the client's own added on the way is taken off again (RFC 6120 §8.1.2.1, XEP-0203, XEP-0359). */
-const stripped = ({ xml, children, fromStart, fromEnd }: Frame): string => {
-  let octets = xml
-  for (const { ns, name, start, end } of children.toReversed()) {
-    if (ns === DELAY || (ns === NS.stanzaId && name === 'stanza-id')) octets = octets.slice(0, start) + octets.slice(end)
-  }
-  return fromStart < 0 ? octets : octets.slice(0, fromStart) + octets.slice(fromEnd)
-}

@@ -24,7 +24,7 @@ const fileIn = (folder: string): string => {
 }
 
 t.test('paces, and how to connect', async (t) => {
-  t.match(readFlags({}), { pace: { words: 'as recorded' }, seconds: null, joins: 200, patience: 30, serverPid: null })
+  t.match(readFlags({}), { pace: { words: 'as recorded' }, seconds: null, joins: 200, patience: 30, serverPids: [] })
   t.match(readFlags({ factor: '2.5' }), { pace: { words: '2.5 × as fast as recorded' } })
   t.match(readFlags({ rate: '300', seconds: '5' }), { pace: 300, seconds: 5 })
   t.match(whereOf({ host: '127.0.0.1', port: 1 }, {}), { offered: { verify: false, clear: true } })

@@ -135,7 +135,6 @@ t.test('500 ms in which nothing moves: whoever wanted to send in that time has w
   const { message } = open.outcome.measures.latencies
   t.ok(message.percentile(90) > 150_000, `p90 ${message.percentile(90)} µs`)
   t.ok(message.percentile(99) > 400_000, `p99 ${message.percentile(99)} µs`)
-  t.ok(open.outcome.measures.counts.sent > 500, 'what was late was made up for')
 })
 
 t.test('the same in a closed loop: one message a client was late, and no percentile tells', async (t) => {

@@ -34,6 +34,7 @@ for (const client of clients()) {
     t.equal(counts.messages, COPIES * messages)
     t.equal(counts.delivered, COPIES * messages)
     t.equal(counts.answered, counts.requests)
+    if (trace.items.some(({ xml }) => xml.startsWith('<enabled'))) t.equal(counts.repeated, 0, 'one that acknowledges when it leaves gets nothing again')
     t.equal(counts.gaveUpSubscription + counts.gaveUpOwn, 0, 'fresh accounts see what the recorded one saw')
     // the same accounts once more, which are contacts now: no copy waits for a subscription in vain, or not twice
     const again = await replayed([trace], server.c2s, users)
