@@ -95,7 +95,7 @@ const build = (deps: Deps, around: Surroundings): Command => {
     })
 
   withJson(settings(program.command('replay').argument('<trace...>', 'recorded streams; several are mixed').description('replay recorded clients against any XMPP server, many at once, and measure it')))
-    .requiredOption('--server <host:port>', 'the server')
+    .option('--server <host:port>', 'the server')
     .option('--accounts <n|file>', 'how many accounts, or a CSV file of jid,password [as many as one copy of each trace needs]')
     .option('--user <name>', 'names of numbered accounts, of which %d is the number from 0 [replay%d]')
     .option('--password <password>', 'their password; %d is the number here, too')

@@ -47,7 +47,8 @@ export interface ReplayCall extends Call {
 /** True: nothing was lost, doubled or out of order, and everything was answered. */
 export const runReplay = async (files: readonly string[], { flags, settings, around, json, deps }: ReplayCall): Promise<boolean> => {
   const [domain = ''] = settings.domain
-  const target = targetOf('--server', flags.server ?? '')
+  if (flags.server === undefined && flags.printAccounts !== true) throw new UsageError('--server HOST:PORT is missing: which server?')
+  const target = targetOf('--server', flags.server ?? 'localhost:5222')
   if (files.length > BOUNDS.traces) throw new UsageError(`${files.length} traces; at most ${BOUNDS.traces} are mixed`)
   const plan = readFlags(flags)
   const where = whereOf(target, flags)

@@ -113,9 +113,11 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
   const sessions = parts.map((part, number): Session => makeSession(loginOf(number), stage, {
     ready: (features) => {
       for (const [key, flow] of flows) if (key.startsWith(`${number} `)) judge.renew(flow)
+      offers[number] = features
+      // log-ins are measured by themselves: nobody wants to say anything before
+      if (part.recorded && pace.blames) begin += stage.now() - (openedAt[number] ?? 0)
       if (part.recorded) pump()
       else bindContact(number)
-      offers[number] = features
     },
     managed: (name) => {
       const step = pending[number]
@@ -139,6 +141,8 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     },
   }))
   const offers: string[] = []
+  /** By part: when its log-in was due. */
+  const openedAt: number[] = []
   /** By part: the <enable/> or <resume/> without an answer. */
   const pending: (Step | undefined)[] = []
   /** Told when a contact's part is there. */
@@ -277,9 +281,13 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
   const act = (step: Step, at: number): void => {
     const { part, does, text, message, request } = step
     const session = sessions[part] as Session
-    if (does === 'open') return openSession(part)
+    if (does === 'open') {
+      openedAt[part] = at
+      return openSession(part)
+    }
     if (does === 'close') return session.close()
     if (does === 'drop') return session.drop()
+    if (does === 'acknowledge') return session.acknowledge()
     const offersSm = (offers[part] ?? '').includes(NS.sm)
     if (does === 'enable' || does === 'resume') return manage(step, session, offersSm)
     if (does === 'ask' && !session.counting) return
@@ -289,7 +297,7 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
         flying--
         capture(message.event, frame)
         happen(message.event)
-      })
+      }, message.kept)
       measures.count('messages')
     }
     if (request !== null) session.expect(values.list[request.slot] as string, at, (frame) => answered(step, frame))

@@ -19,7 +19,7 @@ interface Axis {
   place(value: number): number
 }
 
-const COLOURS = ['#2b6cb0', '#dd6b20', '#2f855a']
+const COLOURS = ['#2b6cb0', '#dd6b20', '#2f855a', '#805ad5']
 const BOX = { width: 860, height: 300, left: 70, right: 20, top: 30, bottom: 45 } as const
 
 const escape = (text: string): string => toText(escapeText(text))
@@ -104,7 +104,7 @@ const plot = (lines: readonly Line[], x: Axis, y: Axis): string => {
     ...y.ticks.map(([at, words]) => `<line x1="${left}" x2="${width - right}" y1="${py(at)}" y2="${py(at)}" stroke="#e2e8f0"/>${text(left - 8, Number(py(at)) + 4, words, 'end')}`),
     ...x.ticks.map(([at, words]) => `<line x1="${px(at)}" x2="${px(at)}" y1="${top}" y2="${height - bottom}" stroke="#edf2f7"/>${text(px(at), height - bottom + 17, words)}`),
     text((left + width - right) / 2, height - 8, x.label), text(8, 16, y.label, 'start'),
-    ...lines.map(({ name }, i) => `<rect x="${left + i * 250}" y="8" width="10" height="10" fill="${COLOURS[i]}"/>${text(left + 15 + i * 250, 17, name, 'start')}`),
+    ...lines.map(({ name }, i) => `<rect x="${left + i * 200}" y="8" width="10" height="10" fill="${COLOURS[i]}"/>${text(left + 15 + i * 200, 17, name, 'start')}`),
     ...lines.map(({ points }, i) => `<polyline fill="none" stroke="${COLOURS[i]}" stroke-width="1.8" points="${points.map(([a, b]) => `${px(a)},${py(b)}`).join(' ')}"/>`),
     ...lines.flatMap(({ points }, i) => (points.length > 60 ? [] : points.map(([a, b]) => `<circle cx="${px(a)}" cy="${py(b)}" r="2" fill="${COLOURS[i]}"/>`))),
     '</svg>',

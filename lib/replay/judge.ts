@@ -11,6 +11,8 @@ export interface Flight {
   /** The first number of the stream that it was said in. */
   readonly stream: number
   readonly arrived: (frame: Frame) => void
+  /** Its receiver is away. */
+  readonly kept: boolean
 }
 
 interface Flow {
@@ -45,7 +47,7 @@ export interface Judge {
   /** The speaker of the flow has a new stream. */
   renew(flow: number): void
   /** The id for the next message. */
-  send(flow: number, at: number, arrived: (frame: Frame) => void): string
+  send(flow: number, at: number, arrived: (frame: Frame) => void, kept?: boolean): string
   /** A session begins that may get what comes by these flows. */
   inbox(flows: readonly number[]): Inbox
   /** A message came, or an error in its place. False: it is none of ours. */
@@ -90,10 +92,10 @@ export const makeJudge = (mark: string, measures: Measures): Judge => {
       const flow = flows[number] as Flow
       flow.stream = flow.sent
     },
-    send: (number, at, arrived) => {
+    send: (number, at, arrived, kept = false) => {
       const flow = flows[number] as Flow
       const n = flow.sent++
-      flow.flying.set(n, { at, stream: flow.stream, arrived })
+      flow.flying.set(n, { at, stream: flow.stream, arrived, kept })
       flying++
       return `${mark}${number}.${n}`
     },
@@ -112,7 +114,7 @@ export const makeJudge = (mark: string, measures: Measures): Judge => {
       if (!refused) receive(inbox, number, flow, n, flight)
       if (flight === undefined) return true
       if (refused) measures.count('refused')
-      else measures.took('message', flight.at, now)
+      else measures.took(flight.kept ? 'kept' : 'message', flight.at, now)
       flight.arrived(frame)
       return true
     },

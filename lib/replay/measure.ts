@@ -3,8 +3,8 @@
 import { createHistogram } from 'node:perf_hooks'
 import type { RecordableHistogram } from 'node:perf_hooks'
 
-/** message: to its arrival · request: to its answer · log-in: from connecting to the features after it. */
-export type Latency = 'message' | 'request' | 'login'
+/** message: to its arrival · kept: the same, of one whose receiver is away · request: to its answer · login: from connecting to the features after it. */
+export type Latency = 'message' | 'kept' | 'request' | 'login'
 
 export type Count =
   | 'sent' | 'received' | 'messages' | 'delivered' | 'requests' | 'answered' | 'logins' | 'passes'
@@ -52,7 +52,7 @@ export const makeMeasures = (): Measures => {
     refused: 0, duplicated: 0, outOfOrder: 0, repeated: 0, lost: 0, unanswered: 0, broken: 0, loginsFailed: 0, heldBack: 0,
     gaveUpMust: 0, gaveUpSubscription: 0, gaveUpOwn: 0,
   }
-  const latencies = { message: histogram(), request: histogram(), login: histogram() }
+  const latencies = { message: histogram(), kept: histogram(), request: histogram(), login: histogram() }
   const now = histogram()
   const kinds = { error: new Map<string, number>(), broken: new Map<string, number>() }
   let buckets: Bucket[] = []
@@ -71,8 +71,8 @@ export const makeMeasures = (): Measures => {
       const us = Math.min(HOUR, Math.max(1, Math.round((to - from) * 1000)))
       latencies[what].record(us)
       if (what === 'login') return
-      now.record(us)
-      counts[what === 'message' ? 'delivered' : 'answered']++
+      counts[what === 'request' ? 'answered' : 'delivered']++
+      if (what !== 'kept') now.record(us)
     },
     note: (kind, what) => {
       const map = kinds[kind]

@@ -21,7 +21,10 @@ export const timed = (factor: number): Pace => ({
 /** Closed loop: each copy says the next thing as soon as what it waits for has come. */
 export const flatOut: Pace = { words: 'as fast as possible, closed loop', blames: false, due: () => 0, next: (_, now) => now }
 
-/** Open loop: so many stanzas a second over all copies, each copy at its share; what is late is made up for at once. */
+/**
+ * Open loop: so many stanzas a second over all copies, each copy at its share; what is late is made up for at once. The time
+ * that a log-in takes is not in the schedule.
+ */
 export const fixedRate = (rate: number, copies: number): Pace => ({
   words: `${rate} stanzas a second, open loop`, blames: true,
   due: (begin, { does, counts }, counted) => (counts || does === 'open' ? begin + counted * copies * 1000 / rate : 0),

@@ -11,7 +11,7 @@ export interface Report {
 }
 
 export const LATENCIES: Readonly<Record<Latency, string>> = {
-  message: 'message, until it arrives', request: 'request, until it is answered', login: 'log-in, until the stream can be used',
+  message: 'message, until it arrives', kept: 'message to one who is away', request: 'request, until it is answered', login: 'log-in, until the stream can be used',
 }
 const PERCENTILES = [50, 90, 99, 99.9] as const
 /** Above this share of a core replay itself may be what is slow. */

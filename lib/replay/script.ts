@@ -29,13 +29,13 @@ export interface Step {
   /** ms in the recording. */
   readonly at: number
   readonly part: number
-  readonly does: 'open' | 'say' | 'enable' | 'resume' | 'ask' | 'close' | 'drop'
+  readonly does: 'open' | 'say' | 'enable' | 'resume' | 'ask' | 'acknowledge' | 'close' | 'drop'
   readonly waits: readonly number[]
   readonly text: Template | null
   /** A message, presence or iq: what a rate counts. */
   readonly counts: boolean
-  /** A message to an account of the copy: its id is given when it is sent, and its arrival is an event. */
-  readonly message: { readonly slot: number; readonly to: number; readonly event: number } | null
+  /** A message to an account of the copy: its id is given when it is sent, and its arrival is an event. `kept`: who gets it is away. */
+  readonly message: { readonly slot: number; readonly to: number; readonly event: number; readonly kept: boolean } | null
   /** A request: the slot of its id, and the event of its answer. */
   readonly request: { readonly slot: number; readonly event: number; readonly binds: boolean } | null
   /** The answer to <enable/> and <resume/>, and the end of a stream. */
@@ -120,7 +120,7 @@ export const compile = (trace: Trace): Script => {
     return { octets: octets.replace(/^<[^\s/>]+/, (name) => `${name} id='${made}'`), id: made }
   }
 
-  const message = (at: number, part: number, octets: string, id: string, to: number, waits: number[]): number => {
+  const message = (at: number, part: number, octets: string, id: string, to: number, waits: number[], kept = false): number => {
     const from = (parts[part] as Part).account
     const known = arrivals.get(`${from} ${id}`)
     const { octets: text, id: name } = named(octets, id)
@@ -128,7 +128,7 @@ export const compile = (trace: Trace): Script => {
     // said again, after a connection broke: it is the same one
     const event = known ?? happening('must')
     arrivals.set(`${from} ${name}`, event)
-    step({ at, part, does: 'say', waits, text: cut(text), counts: true, message: known === undefined ? { slot, to, event } : null })
+    step({ at, part, does: 'say', waits, text: cut(text), counts: true, message: known === undefined ? { slot, to, event, kept } : null })
     return event
   }
 
@@ -155,8 +155,7 @@ export const compile = (trace: Trace): Script => {
         asked.set(`${part} ${frame.name}`, event)
         return step({ at, part, does: frame.name, waits: take(part), text: cut(xml), event })
       }
-      // acknowledgements are given when they are asked for
-      return frame.name === 'r' ? step({ at, part, does: 'ask', text: cut(xml), waits: take(part) }) : undefined
+      return step({ at, part, does: frame.name === 'r' ? 'ask' : 'acknowledge', waits: take(part), text: cut(xml) })
     }
     if (frame === null || frame.kind === '') return step({ at, part, does: 'say', text: cut(xml), waits: take(part) })
     if (frame.kind === 'iq' && (frame.type === 'result' || frame.type === 'error')) return keepAnswer(account, requests.get(`out ${frame.id}`), frame)
@@ -217,7 +216,7 @@ export const compile = (trace: Trace): Script => {
     contactSays(at, other, part, (waits) => {
       const place = waited ? steps.findIndex((one) => one.part === part) : steps.length
       const rest = steps.splice(place)
-      const event = message(rest[0]?.at ?? at, contactPart(other), stripped(frame), frame.id, account, waited ? endedBefore(account) : waits)
+      const event = message(rest[0]?.at ?? at, contactPart(other), stripped(frame), frame.id, account, waited ? endedBefore(account) : waits, waited)
       steps.push(...rest)
       events[event]?.captures.push(...(given.get(line) ?? []))
       hears(event)

@@ -47,7 +47,10 @@ export interface Session {
   say(octets: string): void
   /** The next request to be sent: when it was due, and what to do with its answer. */
   expect(id: string, at: number, answered: (frame: Frame) => void): void
+  /** As the recorded client did, of what has come here. */
+  acknowledge(): void
   close(): void
+  /** Without a goodbye; what was said before goes out. */
   drop(): void
 }
 
@@ -101,9 +104,14 @@ export const makeSession = (login: Login, { where, judge, measures, now }: Stage
     request.answered(frame)
   }
 
+  /** XEP-0198 §4 */
   const acknowledge = (): void => {
     acknowledged = sm.handled
     wire?.send(`<a xmlns='${NS.sm}' h='${sm.handled}'/>`)
+  }
+
+  const acknowledgeNews = (): void => {
+    if (counting && sm.handled !== acknowledged) acknowledge()
   }
 
   const management = (frame: Frame): void => {
@@ -152,11 +160,11 @@ export const makeSession = (login: Login, { where, judge, measures, now }: Stage
       measures.count('requests')
       asked.set(id, { at, answered })
     },
+    acknowledge: acknowledgeNews,
     close: () => {
       if (state !== 'up') return
       state = 'leaving'
-      // XEP-0198 §4: so that what we have does not come again
-      if (counting && sm.handled !== acknowledged) acknowledge()
+      acknowledgeNews() // so that what we have does not come again
       wire?.close()
       leaving = setTimeout(() => {
         wire?.drop()
@@ -166,7 +174,7 @@ export const makeSession = (login: Login, { where, judge, measures, now }: Stage
     drop: () => {
       if (wire === null) return
       state = 'leaving'
-      wire.drop()
+      wire.half('')
       over('dropped')
     },
   }

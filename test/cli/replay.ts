@@ -43,7 +43,7 @@ t.test('wrong usage ends with 2 and says what is right', async (t) => {
   writeFileSync(few, 'romeo@localhost,secret\nhello\n')
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['replay', ...TARGET], /missing required argument 'trace'/],
-    [['replay', file], /required option '--server <host:port>' not specified/],
+    [['replay', file], /--server HOST:PORT is missing: which server\?/],
     [['replay', file, '--server', 'localhost'], /--server is 'localhost'; it must be HOST:PORT/],
     [['replay', file, ...TARGET], /--password is missing: the password of the accounts/],
     [['replay', file, ...TARGET, '--password', 'x', '--factor', '2', '--flat-out'], /--factor and --flat-out exclude each other/],
@@ -81,7 +81,7 @@ t.test('wrong usage ends with 2 and says what is right', async (t) => {
 
 t.test('the accounts, as `user import` takes them', async (t) => {
   const file = fileIn(t.testdir({}))
-  const { code, out } = await jidway(['replay', file, ...TARGET, '--accounts', '3', '--user', 'u%d', '--password', 'a"b%d', '--domain', 'chat.example', '--print-accounts'], depsWith(memory()))
+  const { code, out } = await jidway(['replay', file, '--accounts', '3', '--user', 'u%d', '--password', 'a"b%d', '--domain', 'chat.example', '--print-accounts'], depsWith(memory()))
   t.equal(code, 0)
   t.equal(out, 'u0@chat.example,"a""b0"\nu1@chat.example,"a""b1"\nu2@chat.example,"a""b2"\n')
 })
