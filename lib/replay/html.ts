@@ -87,7 +87,7 @@ const percentiles = (latencies: Readonly<Record<Latency, RecordableHistogram>>):
     place: (share) => -Math.log10(Math.max(1e-9, 1 - share / 100)) / NINES,
   }
   const lines = (Object.keys(LATENCIES) as Latency[]).filter((kind) => latencies[kind].count > 0).map((kind): Line => ({
-    name: LATENCIES[kind],
+    name: LATENCIES[kind].split(',')[0] as string,
     // no further than there are values
     points: shares.filter((share) => share === 0 || 1 - share / 100 >= 1 / latencies[kind].count).map((share): [number, number] => [share, ms(latencies[kind].percentile(Math.max(share, 1e-6)))]),
   }))
