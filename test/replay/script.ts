@@ -84,6 +84,13 @@ t.test('nothing goes to strangers: their accounts are played, their services and
   t.same([...script.leftOut.values()], [1, 1])
 })
 
+t.test('a room of the recorded domain is nobody\'s account: it is the same one on the server that is replayed to', async (t) => {
+  const script = extended([['in', '<presence to=\'hall@conference.chat.test/alice\'/>'], ['in', '<message to=\'hall@conference.chat.test/bob\' type=\'chat\' id=\'1\'><body>psst</body></message>']])
+  t.equal(script.accounts, 2)
+  t.ok(script.steps.some((step) => words(script, step).includes('<presence to=\'hall@conference.{domain}/alice\'/>')))
+  t.equal(script.steps.find((step) => words(script, step).includes('psst'))?.message, null)
+})
+
 t.test('a message without an id gets one, and one that is said again is the same one', async (t) => {
   const twice: [dir: 'in', xml: string] = ['in', '<message to=\'peer@chat.test\' id=\'again\'><body>x</body></message>']
   const script = extended([['in', '<message to=\'peer@chat.test\'><body>hi</body></message>'], twice, twice])
