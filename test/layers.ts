@@ -15,8 +15,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/net': ['lib/base', 'lib/wire', 'lib/core'],
   'lib/web': ['lib/base', 'lib/core'],
   'lib': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/cluster', 'lib/net', 'lib/web'],
-  'lib/chaos': ['lib/base', 'lib/wire'], // knows the server only from outside
-  'lib/cli': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/chaos', 'lib'], // commands: they start the server, or do without it
+  'lib/client': ['lib/base', 'lib/wire'], // one connection of a client; knows the server only from outside, as do its users
+  'lib/chaos': ['lib/base', 'lib/wire', 'lib/client'],
+  'lib/replay': ['lib/base', 'lib/wire', 'lib/client'],
+  'lib/cli': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/client', 'lib/chaos', 'lib/replay', 'lib'], // commands: they start the server, or do without it
   'routes': ['lib/base', 'lib/core', 'lib/store'],
   'routes/starter': ['lib/base', 'lib/wire', 'lib/core', 'lib/store', 'lib/cluster', 'lib', 'lib/cli', 'routes'],
 }

@@ -64,7 +64,7 @@ t.test('every file and folder that README names is there', async (t) => {
 
 t.test('every command that README names is in --help', async (t) => {
   const help = (...args: string[]): string => spawnSync(process.execPath, [join(ROOT, 'dist/routes/main.js'), ...args, '--help'], { encoding: 'utf8' }).stdout
-  for (const command of ['start', 'user', 'doctor', 'trace', 'config']) t.match(help(), new RegExp(`^  ${command}\\b`, 'm'))
+  for (const command of ['start', 'user', 'doctor', 'trace', 'config', 'replay', 'record', 'chaos']) t.match(help(), new RegExp(`^  ${command}\\b`, 'm'))
   for (const command of ['add', 'passwd', 'del', 'list', 'import']) t.match(help('user'), new RegExp(`^  ${command}\\b`, 'm'))
 })
 

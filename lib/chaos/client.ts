@@ -11,8 +11,8 @@ import type { Random } from './random.js'
 import { requests } from './requests.js'
 import type { Client, Self, World } from './self.js'
 import { attributeOf, CARBONS, statusOf } from './speech.js'
-import { dial } from './wire.js'
-import type { Login, WireEvents } from './wire.js'
+import { dial } from '../client/wire.js'
+import type { Login, WireEvents } from '../client/wire.js'
 
 const BACKOFF = { least: 50, most: 2000 }
 const LEAVING = 5000

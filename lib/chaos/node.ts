@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Proxy } from './proxy.js'
 import type { Random } from './random.js'
-import type { Where } from './wire.js'
+import type { Where } from '../client/wire.js'
 
 export interface Node {
   readonly where: Where

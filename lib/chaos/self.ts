@@ -5,7 +5,7 @@ import type { Ledger, Life } from './ledger.js'
 import type { Management } from './management.js'
 import type { Random } from './random.js'
 import type { Requests } from './requests.js'
-import type { Where, Wire } from './wire.js'
+import type { Where, Wire } from '../client/wire.js'
 
 /** What every client of a run shares. */
 export interface World {

@@ -1,10 +1,9 @@
 // `chaos`: the proof of what is promised, run against a server of its own in a scratch folder, or against somebody else's.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { SingleBar } from 'cli-progress'
 import type { Settings } from '../base/config.js'
 import { UsageError } from '../base/errors.js'
 import { accountsFor } from '../chaos/cast.js'
@@ -23,8 +22,11 @@ import { makePostgres } from '../chaos/postgres.js'
 import type { Postgres } from '../chaos/postgres.js'
 import { random } from '../chaos/random.js'
 import type { Random } from '../chaos/random.js'
-import { parseCsv } from './csv.js'
+import { readAccounts } from './csv.js'
 import type { Surroundings } from './deps.js'
+import { progressOn } from './progress.js'
+import { isLoopback, targetOf, wholeNumber } from './target.js'
+import type { Target } from './target.js'
 
 /** As they stand on the command line. */
 export interface ChaosFlags {
@@ -61,8 +63,6 @@ export interface ChaosCall {
 const RATE = 500
 const SECONDS = 60
 const CLIENTS = 200
-/** ms between lines where there is no terminal for a bar. */
-const LINES = 10_000
 
 /** True: every promise was kept. */
 export const runChaos = async (call: ChaosCall): Promise<boolean> => {
@@ -91,7 +91,7 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
   const signals = ['SIGINT', 'SIGTERM'] as const
   for (const signal of signals) process.on(signal, interrupt)
   process.on('exit', abandon)
-  const progress = progressOn(around)
+  const progress = progressOn(around.stderr)
   try {
     const source = random(wanted.seed)
     const [databasePort = 0, natsPort = 0, ...ports] = await freePorts(2 + 3 * wanted.nodes, source.fork('ports'))
@@ -114,7 +114,7 @@ export const runChaos = async (call: ChaosCall): Promise<boolean> => {
       },
       over: nats === null ? Infinity : (LEASE + GRACE) * 1000,
       server: wanted.target === null ? `jidway on ${wanted.database === 'postgres' ? 'Postgres' : 'the embedded database'}${wanted.nodes > 1 ? `, ${wanted.nodes} nodes on NATS` : ''}` : `the server at ${wanted.target.host}:${wanted.target.port}`,
-      progress: progress.tell, signal: stop.signal,
+      progress: (status) => progress.tell(status.stage, status.done, status.of, words(status)), signal: stop.signal,
     })
     progress.stop()
     held = result.held
@@ -148,7 +148,7 @@ interface Wanted {
   readonly faults: ReadonlySet<FaultKind>
   readonly seed: string
   readonly database: 'embedded' | 'postgres'
-  readonly target: { readonly host: string; readonly port: number } | null
+  readonly target: Target | null
 }
 
 export const readFlags = (flags: ChaosFlags): Wanted => {
@@ -170,17 +170,13 @@ export const readFlags = (flags: ChaosFlags): Wanted => {
     seconds, messages: messages ?? Math.ceil(seconds * RATE),
     kills: count('kills', flags.kills, seconds / 6), freezes: count('freezes', flags.freezes, seconds / 10), restarts: count('restarts', flags.restarts, seconds / 20), partitions: count('partitions', flags.partitions, seconds / 20),
     faults: faultsOf(flags.faults), seed: flags.seed ?? randomBytes(4).toString('hex'), database,
-    target: flags.target === undefined ? null : targetOf(flags.target),
+    target: flags.target === undefined ? null : victimOf(flags.target),
   }
 }
 
 const count = (name: string, text: string | undefined, byDefault: number): number => (text === undefined ? Math.max(1, Math.round(byDefault)) : whole(name, text, 0, 100_000))
 
-const whole = (name: string, text: string, least: number, most: number): number => {
-  const number = Number(text)
-  if (!/^\d+$/.test(text) || number < least || number > most) throw new UsageError(`--${name} is '${text}'; it must be a number from ${least} to ${most}`)
-  return number
-}
+const whole = (name: string, text: string, least: number, most: number): number => wholeNumber(`--${name}`, text, least, most)
 
 const faultsOf = (text: string | undefined): ReadonlySet<FaultKind> => {
   const all = Object.keys(FAULTS) as FaultKind[]
@@ -193,14 +189,11 @@ const faultsOf = (text: string | undefined): ReadonlySet<FaultKind> => {
   }))
 }
 
-const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/
-
-const targetOf = (text: string): { host: string; port: number } => {
-  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(text) ?? []
-  if (host === '' || Number(port) < 1 || Number(port) > 65_535) throw new UsageError(`--target is '${text}'; it must be HOST:PORT`)
-  // passwords go in clear, and what is done to it is not nice
-  if (!LOOPBACK.test(host)) throw new UsageError(`--target is '${text}'; only servers on this machine are disturbed`)
-  return { host: host.replace(/[[\]]/g, ''), port: Number(port) }
+/** Passwords go in clear, and what is done to it is not nice. */
+const victimOf = (text: string): Target => {
+  const target = targetOf('--target', text)
+  if (!isLoopback(target.host)) throw new UsageError(`--target is '${text}'; only servers on this machine are disturbed`)
+  return target
 }
 
 /** s, of nodes that are disturbed: the grace is above what a restart of the database takes. */
@@ -253,7 +246,7 @@ const prepareOwn = async ({ settings, given, config, around }: ChaosCall, wanted
 }
 
 const prepareForeign = async (
-  { accounts, register, kill, start }: ChaosFlags, target: { host: string; port: number }, domain: string, clients: number, scratch: string, env: Surroundings['env'],
+  { accounts, register, kill, start }: ChaosFlags, target: Target, domain: string, clients: number, scratch: string, env: Surroundings['env'],
 ): Promise<Prepared> => {
   const needed = accountsFor(clients)
   const credentials = accounts === undefined ? invented(clients, domain) : readAccounts(accounts)
@@ -271,19 +264,6 @@ export const invented = (clients: number, domain: string): Credentials[] =>
 
 export const csv = (credentials: readonly Credentials[]): string => credentials.map(({ jid, password }) => `${jid},${password}\n`).join('')
 
-const readAccounts = (file: string): Credentials[] => {
-  let text = ''
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`)
-  }
-  return parseCsv(text).map(({ line, fields: [jid = '', password = ''] }) => {
-    if (!jid.includes('@') || password === '') throw new UsageError(`${file}, line ${line}: it must be jid,password`)
-    return { jid, password }
-  })
-}
-
 /** Run a program to its end; what it said is told where it fails. */
 export const output = ([program = '', ...args]: readonly string[], env: Readonly<Record<string, string | undefined>>, cwd: string, input = ''): Promise<void> => new Promise((done, failed) => {
   const child = spawn(program, args, { env: { ...env }, cwd, stdio: 'pipe' })
@@ -294,41 +274,6 @@ export const output = ([program = '', ...args]: readonly string[], env: Readonly
   child.stdin.on('error', () => {})
   child.stdin.end(input)
 })
-
-/** A bar on a terminal, elsewhere a line now and then. */
-const progressOn = ({ stderr }: Surroundings): { tell: (status: Status) => void; stop: () => void } => {
-  if (!stderr.isTTY) {
-    let last = Date.now()
-    return {
-      tell: (status) => {
-        if (Date.now() - last < LINES) return
-        last = Date.now()
-        stderr.write(`${status.stage} ${status.done}/${status.of}, ${words(status)}\n`)
-      },
-      stop: () => {},
-    }
-  }
-  const bar = new SingleBar({ format: '{stage} {bar} {value}/{total} | {words}', barsize: 20, stream: stderr, hideCursor: true })
-  let running = false
-  let stage = ''
-  const stop = (): void => {
-    if (running) bar.stop()
-    running = false
-  }
-  return {
-    tell: (status) => {
-      if (status.stage !== stage) stop()
-      stage = status.stage
-      const payload = { stage: stage.padEnd('coming to rest'.length), words: words(status) }
-      if (running) bar.update(status.done, payload)
-      else {
-        bar.start(status.of, status.done, payload)
-        running = true
-      }
-    },
-    stop,
-  }
-}
 
 const words = ({ online, acked, delivered, waiting, faults, incidents }: Status): string =>
   `${online} online, ${acked} acknowledged, ${delivered} delivered, ${waiting} on their way${faults === '' ? '' : `; ${faults}`}${incidents === 0 ? '' : `; ${incidents} INCIDENTS`}`

@@ -1,4 +1,5 @@
 // RFC 4180: comma-separated fields, those in quotes may hold commas, line ends and doubled quotes.
+import { readFileSync } from 'node:fs'
 import { UsageError } from '../base/errors.js'
 
 export interface Row {
@@ -55,4 +56,18 @@ const quoted = (text: string, from: number, line: number): { field: string; end:
     if (next !== undefined && !/[,\r\n]/.test(next)) throw new UsageError(`line ${line}: something follows a closing quote`)
     return { field, end: quote + 1 }
   }
+}
+
+/** A file of jid,password, as the tools take it. Throws UsageError with the line where one is wrong. */
+export const readAccounts = (file: string): { readonly jid: string; readonly password: string }[] => {
+  let text = ''
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`)
+  }
+  return parseCsv(text).map(({ line, fields: [jid = '', password = ''] }) => {
+    if (!jid.includes('@') || password === '') throw new UsageError(`${file}, line ${line}: it must be jid,password`)
+    return { jid, password }
+  })
 }

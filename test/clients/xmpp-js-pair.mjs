@@ -1,10 +1,11 @@
-// Two @xmpp/client clients that write to each other; run by xmpp-js.ts with the CA trusted. Prints JSON lines.
+// Two @xmpp/client clients that write to each other, whose passwords are their names and what is given; run by xmpp-js.ts and
+// by test/replay/recorder.ts with the CA trusted. Prints JSON lines.
 import { client, xml } from '@xmpp/client'
 
-const [scheme, port] = process.argv.slice(2)
+const [scheme, port, more = ''] = process.argv.slice(2)
 const say = (line) => console.log(JSON.stringify(line))
 const make = (username, resource) => {
-  const made = client({ service: `${scheme}://127.0.0.1:${port}`, domain: 'localhost', username, password: username, resource })
+  const made = client({ service: `${scheme}://127.0.0.1:${port}`, domain: 'localhost', username, password: username + more, resource })
   made.reconnect.stop()
   made.on('error', (error) => {
     console.error(error)

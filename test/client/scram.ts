@@ -1,7 +1,7 @@
 // The client's SCRAM against the example of the RFC, and that it derives a password once.
 import t from 'tap'
-import { scram } from '../../lib/chaos/scram.js'
-import type { Secret } from '../../lib/chaos/scram.js'
+import { scram } from '../../lib/client/scram.js'
+import type { Secret } from '../../lib/client/scram.js'
 
 const NONCE = 'rOprNGfwEbeRWgbNEkqO'
 const FULL = `${NONCE}%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0`

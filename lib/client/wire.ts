@@ -1,6 +1,7 @@
-// One connection of a client: a socket, the stream's opening, log-in by SASL PLAIN (RFC 4616; only ever on loopback) or by
-// SCRAM, and then elements as they come. It scans with the server's own framer, which builds no tree.
+// One connection of a client: a socket, the stream's opening, STARTTLS, log-in by SASL PLAIN (RFC 4616) or by SCRAM, and then
+// elements as they come. It scans with the server's own framer, which builds no tree.
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { SecureContext } from 'node:tls'
 import { NS } from '../base/namespaces.js'
@@ -9,19 +10,32 @@ import type { Frame } from '../base/stanza.js'
 import { Framer } from '../wire/framer.js'
 import { attribute } from '../wire/writer.js'
 import { scram } from './scram.js'
-import type { Scram, Secret } from './scram.js'
+import type { Digest, Scram, Secret } from './scram.js'
 
 export interface Where {
   readonly host: string
   readonly port: number
   /** TLS from the first byte (XEP-0368), trusting what is in here; else none. */
   readonly tls?: SecureContext
-  /** Log in by SCRAM-SHA-256, as clients of people do; else by PLAIN. */
+  /** Log in by SCRAM-SHA-256, as clients of people do; else by PLAIN, which is only for loopback. */
   readonly scram?: boolean
+  /** Go by what the server offers: STARTTLS, and the strongest mechanism that is known here. */
+  readonly offered?: Offered
+}
+
+export interface Offered {
+  /** What STARTTLS trusts. */
+  readonly context: SecureContext
+  /** Look at the server's certificate at all. */
+  readonly verify: boolean
+  /** Do without STARTTLS where the server lets one log in without: on loopback only. */
+  readonly clear: boolean
 }
 
 export interface Login extends Secret {
   readonly domain: string
+  /** More attributes for the stream header, octets, with a space before each. */
+  readonly header?: string
 }
 
 export interface WireEvents {
@@ -52,15 +66,20 @@ export interface Wire {
 }
 
 const LIMITS = { bytes: 16 * 1024 * 1024, depth: 256, attributes: 256, children: 10_000 }
+/** Strongest first. */
+const MECHANISMS = ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'] as const
+type Mechanism = (typeof MECHANISMS)[number]
+const DIGESTS: Record<Mechanism, Digest | null> = { 'SCRAM-SHA-256': 'sha256', 'SCRAM-SHA-1': 'sha1', PLAIN: null }
 /** ms from connecting to being logged in. */
 const PATIENCE = 20_000
 
-export const dial = ({ host, port, tls, scram: byScram = false }: Where, login: Login, events: WireEvents): Wire => {
+export const dial = ({ host, port, tls, scram: byScram = false, offered }: Where, login: Login, events: WireEvents): Wire => {
   let state: 'strange' | 'known' | 'ready' = 'strange'
   let over = false
+  let secure = tls !== undefined
   let proof: Scram | null = null
-  const socket = tls === undefined ? connect({ host, port, noDelay: true })
-    : connectTls({ host, port, servername: login.domain, secureContext: tls }).setNoDelay(true)
+  let socket: Socket = tls === undefined ? connect({ host, port, noDelay: true })
+    : connectTls({ host, port, servername: login.domain, secureContext: tls, rejectUnauthorized: offered?.verify !== false }).setNoDelay(true)
   const deadline = setTimeout(() => end('no log-in in time'), PATIENCE)
 
   /** Nothing more is heard of this connection. */
@@ -86,11 +105,37 @@ export const dial = ({ host, port, tls, scram: byScram = false }: Where, login: 
     unsaid += octets
   }
   const header = (): void => {
-    write(`<?xml version='1.0'?><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.stream}' to='${toOctets(login.domain)}' version='1.0'>`)
+    write(`<?xml version='1.0'?><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.stream}' to='${toOctets(login.domain)}' version='1.0'${login.header ?? ''}>`)
   }
 
   const say = (name: 'auth' | 'response', attributes: string, text: string): void =>
     write(`<${name} xmlns='${NS.sasl}'${attributes}>${Buffer.from(text).toString('base64')}</${name}>`)
+
+  const authenticate = (mechanism: Mechanism): void => {
+    const digest = DIGESTS[mechanism]
+    proof = digest === null ? null : scram(login, undefined, digest)
+    say('auth', attribute('mechanism', mechanism), proof?.first ?? `\0${login.local}\0${login.password}`)
+  }
+
+  /** RFC 6120 §5.3.1: TLS first, where the server has it; a password goes in clear only where that is allowed. */
+  const choose = (features: string, { clear }: Offered): void => {
+    const mechanism = MECHANISMS.find((name) => features.includes(`>${name}<`))
+    if (!secure && features.includes(NS.tls) && !(clear && mechanism !== undefined && !features.includes('<required'))) return write(`<starttls xmlns='${NS.tls}'/>`)
+    if (!secure && !clear) return end('the server offers no STARTTLS, and a password goes in clear only to this machine')
+    if (mechanism === undefined) return end(`the server offers no way to log in that is known here (${MECHANISMS.join(', ')})`)
+    authenticate(mechanism)
+  }
+
+  const startTls = ({ context, verify }: Offered): void => {
+    framer.discard() // RFC 6120 §5.4.3.3
+    const plain = socket
+    plain.removeAllListeners()
+    plain.on('error', () => {})
+    socket = connectTls({ socket: plain, servername: login.domain, secureContext: context, rejectUnauthorized: verify })
+    secure = true
+    framer.restart()
+    listen('secureConnect')
+  }
 
   const framer = new Framer({
     header: () => {},
@@ -105,14 +150,12 @@ export const dial = ({ host, port, tls, scram: byScram = false }: Where, login: 
     if (frame.ns === NS.stream && frame.name === 'error') return end(`stream error ${frame.children[0]?.name ?? ''}`)
     if (state === 'ready') return events.element(frame)
     if (frame.ns === NS.stream && frame.name === 'features') {
-      if (state === 'strange') {
-        proof = byScram ? scram(login) : null
-        return say('auth', attribute('mechanism', byScram ? 'SCRAM-SHA-256' : 'PLAIN'), proof?.first ?? `\0${login.local}\0${login.password}`)
-      }
+      if (state === 'strange') return offered === undefined ? authenticate(byScram ? 'SCRAM-SHA-256' : 'PLAIN') : choose(frame.xml, offered)
       state = 'ready'
       clearTimeout(deadline)
       return events.ready(frame.xml)
     }
+    if (frame.ns === NS.tls) return frame.name === 'proceed' && offered !== undefined ? startTls(offered) : end('STARTTLS refused')
     if (frame.ns !== NS.sasl) return
     if (frame.name === 'challenge') {
       const answer = proof?.final(saidIn(frame))
@@ -125,17 +168,20 @@ export const dial = ({ host, port, tls, scram: byScram = false }: Where, login: 
     header()
   }
 
-  socket.on(tls === undefined ? 'connect' : 'secureConnect', header)
-  socket.on('data', (data) => {
-    if (over) return
-    try {
-      framer.write(data)
-    } catch (error) {
-      end(`not XML: ${(error as Error).message}`)
-    }
-  })
-  socket.on('error', (error) => end((error as NodeJS.ErrnoException).code ?? error.message))
-  socket.on('close', () => end('closed'))
+  const listen = (connected: 'connect' | 'secureConnect'): void => {
+    socket.on(connected, header)
+    socket.on('data', (data) => {
+      if (over) return
+      try {
+        framer.write(data)
+      } catch (error) {
+        end(`not XML: ${(error as Error).message}`)
+      }
+    })
+    socket.on('error', (error) => end((error as NodeJS.ErrnoException).code ?? error.message))
+    socket.on('close', () => end('closed'))
+  }
+  listen(tls === undefined ? 'connect' : 'secureConnect')
 
   return {
     send: write,

@@ -1,10 +1,13 @@
-// SCRAM-SHA-256 from the client's side (RFC 5802, RFC 7677), without channel binding. The keys are kept, as real clients keep
+// SCRAM-SHA-1 and -256 from the client's side (RFC 5802, RFC 7677), without channel binding. The keys are kept, as real clients keep
 // them (RFC 5802 §3): a password is derived once, and coming back costs a client, as it does the server, a few hashes.
 import { pbkdf2Sync, randomBytes } from 'node:crypto'
 import { hash, hmac } from '../wire/scram-keys.js'
 
-/** Belongs to one salt and count: where the server names others, the password was set anew. */
+export type Digest = 'sha1' | 'sha256'
+
+/** Belongs to one hash, salt and count: where the server names others, the password was set anew. */
 export interface Keys {
+  readonly digest: Digest
   readonly salt: string
   readonly iterations: number
   readonly client: Buffer
@@ -26,15 +29,15 @@ export interface Scram {
   proves(success: string): boolean
 }
 
-const DIGEST = 'sha256'
+const LENGTH = { sha1: 20, sha256: 32 } as const
 const GS2 = 'n,,'
 
-const derive = (password: string, salt: string, iterations: number): Keys => {
-  const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), iterations, 32, DIGEST)
-  return { salt, iterations, client: hmac(DIGEST, salted, 'Client Key'), server: hmac(DIGEST, salted, 'Server Key') }
+const derive = (digest: Digest, password: string, salt: string, iterations: number): Keys => {
+  const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), iterations, LENGTH[digest], digest)
+  return { digest, salt, iterations, client: hmac(digest, salted, 'Client Key'), server: hmac(digest, salted, 'Server Key') }
 }
 
-export const scram = (secret: Secret, nonce = randomBytes(18).toString('base64')): Scram => {
+export const scram = (secret: Secret, nonce = randomBytes(18).toString('base64'), digest: Digest = 'sha256'): Scram => {
   const bare = `n=${secret.local.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${nonce}`
   let expected = ''
   return {
@@ -43,12 +46,13 @@ export const scram = (secret: Secret, nonce = randomBytes(18).toString('base64')
       const [, full = '', salt = '', count = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge) ?? []
       if (!full.startsWith(nonce) || full === nonce) return null
       const iterations = Number(count)
-      if (secret.keys?.salt !== salt || secret.keys.iterations !== iterations) secret.keys = derive(secret.password, salt, iterations)
-      const { client, server } = secret.keys
+      const { keys } = secret
+      if (keys?.salt !== salt || keys.iterations !== iterations || keys.digest !== digest) secret.keys = derive(digest, secret.password, salt, iterations)
+      const { client, server } = secret.keys as Keys
       const without = `c=${Buffer.from(GS2).toString('base64')},r=${full}`
       const message = `${bare},${challenge},${without}`
-      const signature = hmac(DIGEST, hash(DIGEST, client), message)
-      expected = `v=${hmac(DIGEST, server, message).toString('base64')}`
+      const signature = hmac(digest, hash(digest, client), message)
+      expected = `v=${hmac(digest, server, message).toString('base64')}`
       return `${without},p=${Buffer.from(client.map((byte, i) => byte ^ (signature[i] as number))).toString('base64')}`
     },
     proves: (success) => expected !== '' && success === expected,
