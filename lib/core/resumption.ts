@@ -429,10 +429,11 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
           // they stay open until it has acknowledged what it is told now
           const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
           stream.requests.push(...open)
-          // what its owner, which lives, has handed on is answered here; answers that its client did not get there are lost
-          const [there, lost] = [open, open].map((all, i) => all.filter((r) => (taken?.yielded === true && r.answer === 0 && r.refusal === '') === (i === 0))) as [Pending[], Pending[]]
-          for (const { to, id: asked } of there) parts.asked(session, to, asked)
-          for (const request of lost) request.answer = 0
+          // what its owner, which lives, has handed on is going to be answered here; answers that its client did not get there are lost
+          const isUnderWay = (r: Pending): boolean => taken?.yielded === true && r.answer === 0 && r.refusal === ''
+          for (const r of open) if (isUnderWay(r)) parts.asked(session, r.to, r.id)
+          const lost = open.filter((r) => !isUnderWay(r))
+          for (const r of lost) r.answer = 0
           parts.repair(session, lost, detailsOf(session))
         }
         parts.catchUp(session)
