@@ -147,6 +147,26 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     fine()
   })
 
+  t.test('D15: who has asked something and resumes on another node is answered there, once', async (t) => {
+    const juliet = await c.login('juliet', 'balcony')
+    await juliet.presence()
+    const romeo = await a.login('romeo', 'orchard')
+    const id = await enabled(romeo)
+    await romeo.presence()
+    romeo.send("<iq type='get' id='asked' to='juliet@localhost/balcony'><ping xmlns='urn:xmpp:ping'/></iq>")
+    const { attrs: { from } } = await juliet.next((e) => e.attrs['id'] === 'asked')
+    const again = await resumed(b, 'romeo', id, romeo.elements.filter((e) => ['message', 'presence', 'iq'].includes(e.name)).length)
+    await again.skip()
+    const answers = (): unknown[] => again.elements.filter((e) => e.attrs['id'] === 'asked').map((e) => e.attrs['type'])
+    t.same(answers(), [], 'nothing is said for her')
+    juliet.send(`<iq type='result' id='asked' to='${String(from)}'/>`)
+    await again.next((e) => e.attrs['id'] === 'asked')
+    await again.skip()
+    t.same(answers(), ['result'])
+    await again.close()
+    await juliet.close()
+  })
+
   t.test('D9: a session is taken, and the answer lost: its old node does not give it out again, and nobody forgets it', async (t) => {
     const epoch = async (node: ClusterNode): Promise<number> => ((await a.db.query<{ epoch: number }>('select epoch from node where id = $1', [node.id]))[0] as { epoch: number }).epoch
     const juliet = await b.login('juliet', 'balcony')
