@@ -63,7 +63,7 @@ export interface Delivery {
    * To the chosen sessions on other nodes. A refusal means that the cache was stale: the entry is dropped, the account is
    * looked up once more, and those not yet served are tried once more.
    * What was not answered is not tried again, for it may have been done.
-   * @returns how many took it; 'unknown' when none did and the store does not answer
+   * @returns how many took it; 'unknown' when none did and the store does not answer, or a request did not come through
    */
   across(to: Jid, found: Here, choice: Choice, what: Across): Promise<number | 'unknown'>
 }
@@ -78,11 +78,14 @@ export interface Across {
   readonly behind: string
 }
 
+/** A request that did not come through to who is there by the table is no request to nobody: who asked may try again. */
+const outcome = ({ request }: Across, tried: readonly Location[], taken: number): number | 'unknown' =>
+  (request !== null && taken === 0 && tried.length > 0 ? 'unknown' : taken)
+
 export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, outstanding: Outstanding): Delivery => {
   const hand = async (to: Jid, locations: readonly Location[], { octets, request, behind }: Across, served: Set<string>): Promise<boolean> => {
     // its answer may come before what is said here
     if (request !== null) for (const location of locations) outstanding.sent(request, location)
-
     const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, behind + octets)))
     let refused = false
     answers.forEach((answer, i) => {
@@ -100,7 +103,8 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
     across: async (to, found, choice, what) => {
       const served = new Set<string>()
       const locations = choice.elsewhere(found)
-      if (locations.length === 0 || !await hand(to, locations, what, served)) return served.size
+      if (locations.length === 0) return 0
+      if (!await hand(to, locations, what, served)) return outcome(what, locations, served.size)
       cache.stale(to.bare)
       counters.route.retries++
       const again: Resolution = await cache.resolve(to)
@@ -108,8 +112,9 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
       // a session may have moved here meanwhile; what was here before was served by the caller
       const before = new Set(choice.here(found))
       const here = toSessions(choice.here(again).filter((s) => !before.has(s)), what.octets, what.declared)
-      await hand(to, choice.elsewhere(again).filter((l) => !served.has(l.sessionId)), what, served)
-      return served.size + here
+      const others = choice.elsewhere(again).filter((l) => !served.has(l.sessionId))
+      await hand(to, others, what, served)
+      return outcome(what, others, served.size + here)
     },
   }
 }

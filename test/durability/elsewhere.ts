@@ -224,5 +224,5 @@ t.test('D16: after a gap in what other nodes tell, what was missed is made good:
   life.core.missed()
   t.ok(await until(() => juliet.session.member.to.length === 1 && juliet.got.slice(before).some((g) => g.includes('nurse@localhost'))))
   t.same(juliet.session.member.to, ['nurse@localhost'])
-  t.ok(juliet.got.slice(before).some((g) => g.startsWith('<presence') && /from='nurse@localhost'.* type='unavailable'/.test(g)), 'nor is the nurse there')
+  t.ok(await until(() => juliet.got.slice(before).some((g) => g.startsWith('<presence') && /from='nurse@localhost'.* type='unavailable'/.test(g))), 'nor is the nurse there')
 })
