@@ -352,7 +352,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       return owner?.id === node.id && owner.epoch === node.epoch ? null : owner
     },
     asked: (session, to, id) => {
-      const address = parseJid(to)
+      const address = jid(to)
+      if (address === null) return
       void Promise.resolve(cache.resolve(address)).then((found) => {
         const there = found === 'unknown' ? undefined : found.elsewhere.find((l) => l.resource === address.resource)
         if (there !== undefined) outstanding.sent({ from: session.jid.full, to: address.full, id }, there)

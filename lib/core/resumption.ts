@@ -429,8 +429,9 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
           // they stay open until it has acknowledged what it is told now
           const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
           stream.requests.push(...open)
-          // what its owner, which lives, has handed on is going to be answered here; answers that its client did not get there are lost
-          const isUnderWay = (r: Pending): boolean => taken?.yielded === true && r.answer === 0 && r.refusal === ''
+          // what its owner, which lives, has handed on to a client is going to be answered here; the server's own answers, and those
+          // that its client did not get there, are lost
+          const isUnderWay = (r: Pending): boolean => taken?.yielded === true && r.answer === 0 && r.refusal === '' && r.to.includes('@') && r.to.includes('/')
           for (const r of open) if (isUnderWay(r)) parts.asked(session, r.to, r.id)
           const lost = open.filter((r) => !isUnderWay(r))
           for (const r of lost) r.answer = 0
