@@ -28,6 +28,10 @@ export class Deferred implements Deferral {
   }
 
   write(octets: string, declared: boolean): boolean {
+    return this.keep(octets, declared, 0)
+  }
+
+  keep(octets: string, declared: boolean, after: number): boolean {
     const key = octets.startsWith('<presence') ? presenceKey(octets) : `${++this.others}`
     const replaced = this.kept.get(key)
     if (replaced !== undefined) {
@@ -39,7 +43,7 @@ export class Deferred implements Deferral {
       return octets.startsWith('<presence')
     }
     this.bytes += octets.length
-    this.kept.set(key, { octets: ownCopy(octets), declared, after: this.member.seq })
+    this.kept.set(key, { octets: ownCopy(octets), declared, after: Math.max(this.member.seq, after) })
     return true
   }
 
@@ -84,9 +88,9 @@ const MOST = 1024 ** 2
 export const makeDeferred = (member: { readonly seq: number }): Deferral => new Deferred(MOST, member)
 export const deferredOf = (session: Session): Deferral => (session.deferred ??= makeDeferred(session.member))
 
-/** A stanza of somebody else's that is not of the log: to the session, or behind what it has yet to read. */
-export const post = (session: Session, octets: string, declared: boolean): boolean =>
-  (session.behind ? deferredOf(session).write(octets, declared) : session.outlet.write(octets, declared))
+/** A stanza of somebody else's that is not of the log: to the session, or behind what it has yet to read. @param after and behind this entry; Infinity: behind all that there are */
+export const post = (session: Session, octets: string, declared: boolean, after = 0): boolean =>
+  (session.behind ? deferredOf(session).keep(octets, declared, after) : session.outlet.write(octets, declared))
 
 /** The session has read the log up to this entry: what came behind it goes out. */
 export const undefer = (session: Session, upTo: number): void => {

@@ -10,10 +10,10 @@ import { post } from './deferred.js'
 import type { Outstanding } from './outstanding.js'
 import type { Asked, Here, Session } from './sessions.js'
 
-/** To each of these sessions. Returns how many took it. */
-export const toSessions = (sessions: readonly Session[], octets: string, declared: boolean): number => {
+/** To each of these sessions. Returns how many took it. @param after behind this entry of their account's log */
+export const toSessions = (sessions: readonly Session[], octets: string, declared: boolean, after = 0): number => {
   let taken = 0
-  for (let i = 0; i < sessions.length; i++) if (post(sessions[i] as Session, octets, declared)) taken++
+  for (let i = 0; i < sessions.length; i++) if (post(sessions[i] as Session, octets, declared, after)) taken++
   return taken
 }
 

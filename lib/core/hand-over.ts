@@ -197,7 +197,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
     if (frame.kind === 'message') feed.expects(session)
     if (after !== null) feed.lacks(session, after)
-    return post(session, xml, frame.declared) ? 'accepted' : { generation: null }
+    return post(session, xml, frame.declared, after ?? 0) ? 'accepted' : { generation: null }
   }
 
   return {

@@ -225,7 +225,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     // D11: not before the messages that came before it on this stream
     const after = lastBefore(routed)
     if (after !== null) for (const session of here) feed.lacks(session, after)
-    const taken = toSessions(here, octets, stanza.declared)
+    const taken = toSessions(here, octets, stanza.declared, after ?? 0)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
     return delivery.across(to, found, choice, { octets, declared: stanza.declared, request: requestOf(routed), behind: written(after) }).then((n) =>
       n !== 'unknown' ? delivered(routed, here, taken + n)

@@ -39,6 +39,8 @@ export interface Deferral extends Outlet {
   readonly isEmpty: boolean
   /** Presence was left out: it must be told anew. */
   lossy: boolean
+  /** As `write`. @param after it waits at least for this entry of the account's log */
+  keep(octets: string, declared: boolean, after: number): boolean
   /** Oldest first: what came behind entries of the log up to this one, until `write` says false: that stays, and what came behind it. */
   release(upTo: number, write: (octets: string, declared: boolean) => boolean): void
 }

@@ -1,6 +1,7 @@
 // An account with sessions on several nodes: each of them gets what it would get beside the others on one (durability.md D6,
 // routing.md, step 1), whatever the nodes believe of one another.
 import t from 'tap'
+import { hasPutElsewhere } from '../../lib/core/behind.js'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
 import type { Contact, Location } from '../../lib/core/ports.js'
 import { scriptedBus } from '../helpers/core.js'
@@ -225,4 +226,20 @@ t.test('D16: after a gap in what other nodes tell, what was missed is made good:
   t.ok(await until(() => juliet.session.member.to.length === 1 && juliet.got.slice(before).some((g) => g.includes('nurse@localhost'))))
   t.same(juliet.session.member.to, ['nurse@localhost'])
   t.ok(await until(() => juliet.got.slice(before).some((g) => g.startsWith('<presence') && /from='nurse@localhost'.* type='unavailable'/.test(g))), 'nor is the nurse there')
+})
+
+t.test('D11: of who has come from another node it is not known what he has put there: his first word comes behind all that is in the log', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  hasPutElsewhere(romeo.session)
+  const entries = life.store.log.entries_.get(JULIET) ?? []
+  life.store.log.entries_.set(JULIET, entries)
+  for (const text of ['one', 'two']) {
+    const xml = `<message from='${ROMEO}/orchard' to='${JULIET}' type='chat'><body>${text}</body></message>`
+    entries.push({ seq: entries.length + 1, mark: 7, at: life.clock.time, peer: ROMEO, flags: QUEUED | ARCHIVED, xml, waiting: true })
+  }
+  await romeo.send(state(`${JULIET}/balcony`, 'news'))
+  t.ok(await until(() => bodies(juliet.got).length >= 3))
+  t.same(bodies(juliet.got), ['one', 'two', 'news'])
+  await romeo.send(state(`${JULIET}/balcony`, 'more'))
+  t.same(bodies(juliet.got).at(-1), 'more', 'once is enough')
 })
