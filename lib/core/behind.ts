@@ -7,29 +7,43 @@ import type { Session } from './sessions.js'
 const MOST = 64
 const BEHIND = '<behind '
 
-/** The session has put this entry into the account's log. */
-export const hasPut = (session: Session, account: string, seq: number): void => {
-  session.put ??= new Map()
-  session.put.delete(account)
-  session.put.set(account, seq)
-  if (session.put.size > MOST) session.put.delete(session.put.keys().next().value as string)
-}
-
-/** What another node has put for it before it came here is not known: its first stanza for an account waits for all that is there. */
-export const hasPutElsewhere = (session: Session): void => {
-  session.put = new Map([[ANYWHERE, Infinity]])
-}
+/** Stands for all accounts of which it is not known. */
 const ANYWHERE = '*'
 
-/** The entry of the receiver's log that it must not overtake; null: none. Presence says how things are, and waits for nothing. */
-export const lastBefore = ({ session, stanza, to }: Routed): number | null => {
-  const { put } = session ?? {}
-  if (put === undefined || put === null || stanza.kind === 'presence') return null
-  const known = put.get(to.bare)
-  if (known !== undefined) return known
-  if (!put.has(ANYWHERE)) return null
-  hasPut(session as Session, to.bare, 0) // once is enough
-  return Infinity
+/** The session has put this entry into the account's log. */
+export const hasPut = (session: Session, account: string, seq: number): void => {
+  const put = session.put ??= new Map<string, number>()
+  put.delete(account)
+  put.set(account, seq)
+  if (put.size <= MOST) return
+  for (const [key] of put) {
+    if (key === ANYWHERE) continue
+    put.delete(key)
+    return
+  }
+}
+
+/** What it has put while it was another node's is not known here. */
+export const hasPutElsewhere = (session: Session): void => {
+  session.put = new Map([[ANYWHERE, 0]])
+}
+
+/** Presence says how things are, and waits for nothing; what is of the log has its order there. */
+const isConcerned = ({ stanza, logged }: Routed): boolean => stanza.kind !== 'presence' && !logged
+
+/**
+ * Its sender may have put something into the receiver's log while it was another node's: the last entry there is to be looked up, once
+ * for each account, and `hasPut` told. Its stream waits, so what comes next on it comes behind that in the log, too.
+ */
+export const isUnsure = (routed: Routed): boolean => {
+  const put = routed.session?.put ?? null
+  return put !== null && put.has(ANYWHERE) && isConcerned(routed) && !put.has(routed.to.bare)
+}
+
+/** The entry of the receiver's log that it must not overtake; null: none is known. */
+export const lastBefore = (routed: Routed): number | null => {
+  const put = routed.session?.put ?? null
+  return put !== null && isConcerned(routed) ? put.get(routed.to.bare) ?? null : null
 }
 
 /** What goes before the octets of a stanza to another node. */

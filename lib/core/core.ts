@@ -35,6 +35,7 @@ import type { Wants, Word } from './elsewhere.js'
 import { makeFence, raisedTo } from './fence.js'
 import { makeInsisting } from './insisting.js'
 import { makeOutstanding } from './outstanding.js'
+import type { Outstanding } from './outstanding.js'
 import { makeMessageLog } from './message-log.js'
 import type { MessageLog } from './message-log.js'
 import { makeResumption } from './resumption.js'
@@ -58,7 +59,7 @@ import type { RouteCache } from './route-cache.js'
 import type { Route, Services } from './route.js'
 import { makeRouter } from './router.js'
 import type { Logging, Router } from './router.js'
-import { makeSessions } from './sessions.js'
+import { makeSessions, noMoreAsked } from './sessions.js'
 import type { Asked, Session, Sessions } from './sessions.js'
 import { makeTracing } from './tracing.js'
 import type { Ring } from './tracing.js'
@@ -111,6 +112,7 @@ export interface Core {
   readonly acks: Acknowledgements
   readonly resumption: Resumption
   readonly resends: Resends
+  readonly outstanding: Outstanding
   readonly trace: Ring
   /** Another node has changed the account's sessions, and raised its generation to this. */
   invalidated(account: string, generation: number): void
@@ -246,7 +248,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       case 'show': return presence.showHere(account, word[1], word[2] ? 'gone' : undefined)
     }
   }
-  const outstanding = makeOutstanding(bus, clock, (request) => failed(request))
+  const outstanding = makeOutstanding(bus, sessions, clock, (request) => failed(request))
   /** Sessions that are another node's, for as long as their clients may be coming there: what they did not get here. */
   const gone = new LRUCache<string, Session>({ max: 10_000, ttl: 60_000 })
   const handOver = makeHandOver({
@@ -261,6 +263,10 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     domains, jid, sessions, cache, feed, log, resends, presence, subscribing, asking, dispatch, services, counters, trace, bug,
     isDurable, archive: settings.archive !== 'off',
     delivery: makeDelivery(cache, bus, counters, outstanding), handOver, outstanding, isAlone: !bus.connected,
+    last: makeBatcher(async (all) => {
+      const found = await stores.log.lasts([...new Set(all)])
+      return all.map((account) => found.get(account) ?? 0)
+    }, 500, 100_000),
   })
   /** Ends that are being written. */
   const ending = new Map<string, Promise<void>>()
@@ -300,13 +306,22 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     if (session.moved) return
     session.moved = true
     if (!session.open) return
-    gone.set(session.id, session)
     outstanding.moved(session.jid.full)
     session.open = false
     sessions.remove(session)
     feed.left(session)
-    if (nowhere) void resumption.ended(session, false)
-    else resumption.moved(session)
+    if (nowhere) {
+      void resumption.ended(session, false)
+      unanswered(session)
+    } else {
+      resumption.moved(session)
+      gone.set(session.id, session)
+      // its client may answer where it is now; it is this node that whoever asked it here can hear of it from, if it does not
+      for (const request of session.asked?.values() ?? []) {
+        const from = jid(request.from)
+        if (from !== null && sessions.find(from) !== undefined) outstanding.sent(request, null)
+      }
+    }
     session.outlet.close(new StreamError('conflict', 'the session goes on elsewhere'))
     if (session.carbons) session.member.copies--
     members.release(session.member)
@@ -321,14 +336,17 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     const error = errorOf(frame, frame.from, new StanzaError(condition))
     void router.fromServer(frameOf(error) as Stanza)
   }
-  const failed = ({ from, to, id }: Asked): void => back(frameOf(`<iq type='get'${attribute('id', id)}${attribute('from', from)}${attribute('to', to)}/>`), 'recipient-unavailable')
+  const failed = ({ from, to, id }: Asked): void => {
+    // who was told before that it was given up is not told again
+    if (!outstanding.answered(to, from, id)) back(frameOf(`<iq type='get'${attribute('id', id)}${attribute('from', from)}${attribute('to', to)}/>`), 'recipient-unavailable')
+  }
   /** @param count what its client has got, by what it said elsewhere */
   const undelivered = (session: Session, count?: number): void => {
     const lost = [...session.stream?.lost(count) ?? []]
     session.deferred?.release(Infinity, (octets) => lost.push(octets) > 0)
     for (const octets of lost) {
       const frame = frameOf(octets)
-      const asked = count !== undefined && frame.kind === 'iq' ? session.asked?.get(`${frame.from} ${frame.id}`) : undefined
+      const asked = count !== undefined && frame.kind === 'iq' ? noMoreAsked(session, frame.from, frame.id) : undefined
       if (asked !== undefined) failed(asked)
       // carbons are its account's own
       if (frame.kind === 'message' && frame.from !== '' && frame.from !== session.account && (frame.type === 'chat' || frame.type === 'normal' || frame.type === '') && octets.includes('<body')) back(frame, 'recipient-unavailable')
@@ -354,9 +372,11 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     asked: (session, to, id) => {
       const address = jid(to)
       if (address === null) return
+      const request = { from: session.jid.full, to: address.full, id }
+      outstanding.sent(request, null)
       void Promise.resolve(cache.resolve(address)).then((found) => {
         const there = found === 'unknown' ? undefined : found.elsewhere.find((l) => l.resource === address.resource)
-        if (there !== undefined) outstanding.sent({ from: session.jid.full, to: address.full, id }, there)
+        if (there !== undefined) outstanding.located(request, there)
       })
     },
     raised: (account, generation) => {
@@ -419,7 +439,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       resync()
     },
     doubt,
-    log, feed, handOver, acks, resumption, resends, trace, sessionOver, bounce,
+    log, feed, handOver, outstanding, acks, resumption, resends, trace, sessionOver, bounce,
     ending: (full) => ending.get(full),
     router, sessions, members, rows, cache, counters, dispatch, services,
     tick: () => {

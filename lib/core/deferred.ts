@@ -88,7 +88,7 @@ const MOST = 1024 ** 2
 export const makeDeferred = (member: { readonly seq: number }): Deferral => new Deferred(MOST, member)
 export const deferredOf = (session: Session): Deferral => (session.deferred ??= makeDeferred(session.member))
 
-/** A stanza of somebody else's that is not of the log: to the session, or behind what it has yet to read. @param after and behind this entry; Infinity: behind all that there are */
+/** A stanza of somebody else's that is not of the log: to the session, or behind what it has yet to read. @param after and behind this entry */
 export const post = (session: Session, octets: string, declared: boolean, after = 0): boolean =>
   (session.behind ? deferredOf(session).keep(octets, declared, after) : session.outlet.write(octets, declared))
 

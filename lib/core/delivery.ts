@@ -17,17 +17,6 @@ export const toSessions = (sessions: readonly Session[], octets: string, declare
   return taken
 }
 
-/** Requests that wait for one session's answer. */
-const MOST_ASKED = 1000
-
-/** A request goes to this session: who asks is told when it ends before it has answered (durability.md D15). False: it has too many to answer. */
-export const mayAsk = (session: Session, from: Jid, { id, to }: Stanza): boolean => {
-  session.asked ??= new Map()
-  if (session.asked.size >= MOST_ASKED) return false
-  session.asked.set(`${from.full} ${id}`, { from: from.full, to, id })
-  return true
-}
-
 /** Which sessions a stanza is for. */
 export interface Choice {
   here(sessions: Here): readonly Session[]
@@ -71,11 +60,12 @@ export interface Delivery {
 /** What goes to other nodes. */
 export interface Across {
   readonly octets: string
-  readonly declared: boolean
   /** A request is remembered until it is answered; null: it is none. */
   readonly request: Asked | null
   /** The entry of the receiver's log that it must not overtake (durability.md D11), in words among nodes; '': none. */
   readonly behind: string
+  /** To sessions that have come here meanwhile. Returns how many took it. */
+  here(sessions: readonly Session[]): number
 }
 
 /** A request that did not come through to who is there by the table is no request to nobody: who asked may try again. */
@@ -111,7 +101,7 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
       if (again === 'unknown') return served.size > 0 ? served.size : again
       // a session may have moved here meanwhile; what was here before was served by the caller
       const before = new Set(choice.here(found))
-      const here = toSessions(choice.here(again).filter((s) => !before.has(s)), what.octets, what.declared)
+      const here = what.here(choice.here(again).filter((s) => !before.has(s)))
       const others = choice.elsewhere(again).filter((l) => !served.has(l.sessionId))
       await hand(to, others, what, served)
       return outcome(what, others, served.size + here)

@@ -40,7 +40,7 @@ export interface Feed {
   received(message: Committed, entry: LoggedEntry, originals: readonly Session[], elsewhere: boolean): number
   /** The sender's: copies to its other sessions. */
   sent(message: Committed, entry: LoggedEntry): void
-  /** Something is for this session that came behind this entry of its account's log; null: behind all that there are now. */
+  /** Something is for this session that came behind this entry of its account's log. */
   lacks(session: Session, seq: number): void
   /** An entry that its account's sessions have got already, or need not get. */
   passed(account: string, entry: LoggedEntry): void
@@ -207,7 +207,7 @@ export const makeFeed = (parts: FeedParts): Feed => {
     sent,
     expects,
     lacks: (session, seq) => {
-      if (seq > session.member.seq && seq < Infinity) session.member.seq = seq
+      if (seq > session.member.seq) session.member.seq = seq
       if (session.behind || seq <= session.position) return
       session.behind = session.missed = true
       void reading.start(session, false, null)

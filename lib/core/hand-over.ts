@@ -10,7 +10,6 @@ import { readBehind } from './behind.js'
 import { post } from './deferred.js'
 import { WORD } from './elsewhere.js'
 import type { Word } from './elsewhere.js'
-import { mayAsk } from './delivery.js'
 import type { Committed, Feed } from './feed.js'
 import type { Members } from './members.js'
 import type { Answer, Bus, Location, LoggedEntry, Owner } from './ports.js'
@@ -18,6 +17,7 @@ import { readOwes } from './outstanding.js'
 import { isBlocked } from './presence.js'
 import { bestElsewhere, byNode } from './route-cache.js'
 import type { RouteCache } from './route-cache.js'
+import { hasAsked, mayAsk } from './sessions.js'
 import type { Session, Sessions } from './sessions.js'
 
 /** As the envelope has it (lib/cluster/envelope.ts). */
@@ -191,7 +191,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     if (frame.kind === 'iq') {
       if (frame.type === 'result' || frame.type === 'error') {
         if (answered(frame.from, session.jid.full, frame.id)) return 'accepted'
-      } else if (!mayAsk(session, from, frame)) return 'busy'
+      } else if (!mayAsk(session, { from: from.full, to: session.jid.full, id: frame.id })) return 'busy'
     }
     // XEP-0191 §3.3: whom it blocks is known here, and not to who sent it
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
@@ -241,7 +241,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
         return 'accepted'
       }
       const owed = readOwes(xml)
-      if (owed !== null) return sessions.of(account).all.find((s) => s.id === sessionId)?.asked?.has(`${owed.from} ${owed.id}`) === true ? 'accepted' : { generation: null }
+      if (owed !== null) return sessions.of(account).all.some((s) => s.id === sessionId && hasAsked(s, owed)) ? 'accepted' : { generation: null }
       if (xml.startsWith(YIELD)) {
         const [id, epoch] = JSON.parse(xml.slice(YIELD.length, -2)) as [string, number]
         void parts.yield(account, sessionId).finally(() => void bus.send(location({ id, epoch }, sessionId), account, YIELDED))

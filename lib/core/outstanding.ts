@@ -3,10 +3,14 @@
 // whether it still owes the answer. What was given up and is answered all the same goes no further: nobody is answered twice.
 import { LRUCache } from 'lru-cache'
 import type { Bus, Clock, HandOver, Location } from './ports.js'
-import type { Asked } from './sessions.js'
+import { hasAsked } from './sessions.js'
+import type { Asked, Sessions } from './sessions.js'
 
 export interface Outstanding {
-  sent(request: Asked, to: Location): void
+  /** @param to who has it, and answers or says that it does not owe an answer; null: not known, or nobody any more */
+  sent(request: Asked, to: Location | null): void
+  /** Who has it is known now. */
+  located(request: Asked, to: Location): void
   /** The bus did not say what has become of it, and who asked is told so. */
   giveUp(request: Asked): void
   /** An answer has come. True: it was given up, and is not to be delivered. @param from, to as of the answer */
@@ -19,7 +23,7 @@ export interface Outstanding {
 
 interface Open {
   readonly request: Asked
-  readonly to: Location
+  to: Location | null
   readonly since: number
   /** When its node was found to be over, or not to owe it; 0: it was not. */
   missing: number
@@ -33,6 +37,7 @@ const SOME = 200
 /** ms: a client that has the request may be on its way to another node, and answer there. */
 const PATIENCE = 30_000
 const OWES = '<owes '
+const NOT_OWED: HandOver = { generation: null }
 
 export const owes = ({ from, id }: Asked): string => `${OWES}${JSON.stringify([from, id])}/>`
 /** null: it is another word. */
@@ -43,7 +48,7 @@ export const readOwes = (xml: string): { readonly from: string; readonly id: str
 }
 
 /** @param failed told of a request that nobody is going to answer */
-export const makeOutstanding = (bus: Bus, clock: Clock, failed: (request: Asked) => void): Outstanding => {
+export const makeOutstanding = (bus: Bus, sessions: Sessions, clock: Clock, failed: (request: Asked) => void): Outstanding => {
   const open = new LRUCache<string, Open>({ max: MOST })
   const over = new LRUCache<string, true>({ max: MOST })
   let next = 0
@@ -62,11 +67,28 @@ export const makeOutstanding = (bus: Bus, clock: Clock, failed: (request: Asked)
     // once is not enough: a node comes back to a bus that was away a moment after others
     if (now - one.missing < (answer === 'gone' ? EVERY : PATIENCE)) return
     open.delete(key)
-    over.set(key, true)
     failed(one.request)
+    over.set(key, true)
+  }
+  const ask = (key: string, one: Open): void => {
+    const { request, to } = one
+    const account = request.to.split('/')[0] as string
+    // it may have come to this node meanwhile, or gone from it
+    const session = sessions.of(account).all.find(({ jid }) => jid.full === request.to)
+    if (session !== undefined && hasAsked(session, request)) one.missing = 0
+    else if (to === null || session !== undefined) learn(key, one, NOT_OWED)
+    else void bus.send(to, account, owes(request)).then((answer) => learn(key, one, answer))
   }
   return {
-    sent: (request, to) => void open.set(keyOf(request.to, request.from, request.id), { request, to, since: clock.monotonic(), missing: 0 }),
+    sent: (request, to) => {
+      const key = keyOf(request.to, request.from, request.id)
+      open.set(key, { request, to, since: clock.monotonic(), missing: 0 })
+      over.delete(key)
+    },
+    located: (request, to) => {
+      const one = open.peek(keyOf(request.to, request.from, request.id))
+      if (one !== undefined) one.to = to
+    },
     giveUp: ({ from, to, id }) => {
       open.delete(keyOf(to, from, id))
       over.set(keyOf(to, from, id), true)
@@ -87,7 +109,7 @@ export const makeOutstanding = (bus: Bus, clock: Clock, failed: (request: Asked)
       for (const [key, one] of [...open].toReversed()) { // the oldest first
         if (now - one.since < EVERY) continue
         if (++asked > SOME) break
-        void bus.send(one.to, one.request.to.split('/')[0] as string, owes(one.request)).then((answer) => learn(key, one, answer))
+        ask(key, one)
       }
     },
   }

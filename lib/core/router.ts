@@ -13,7 +13,7 @@ import { treeOf } from '../wire/tree.js'
 import type { Asking } from './asking.js'
 import { countEnding, ignored } from './ending.js'
 import type { Ending, Rule, Verdict } from './ending.js'
-import { AVAILABLE, exactly, mayAsk, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
+import { AVAILABLE, exactly, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
 import type { Choice, Delivery } from './delivery.js'
 import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
@@ -31,8 +31,8 @@ import type { Resolution, RouteCache } from './route-cache.js'
 import type { Request, Routed, Services } from './route.js'
 import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './rules.js'
 import type { Action, IqType, PresenceType, Target } from './rules.js'
-import { hasPut, lastBefore, written } from './behind.js'
-import { settle, settled } from './sessions.js'
+import { hasPut, isUnsure, lastBefore, written } from './behind.js'
+import { mayAsk, noMoreAsked, settle, settled } from './sessions.js'
 import type { Asked, Here, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
 import type { Tracing } from './tracing.js'
@@ -47,6 +47,8 @@ export interface RouterParts {
   readonly feed: Feed
   /** There are no other nodes. */
   readonly isAlone: boolean
+  /** The number of the last entry of an account's log. */
+  last(account: string): Promise<number>
   readonly handOver: HandOver
   readonly outstanding: Outstanding
   readonly resends: Resends
@@ -180,6 +182,13 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   const locate = (routed: Routed): Verdict | Promise<Verdict> => {
+    const { session, to } = routed
+    if (session !== null && session.put !== null && isUnsure(routed)) {
+      return parts.last(to.bare).then((seq) => {
+        hasPut(session, to.bare, seq)
+        return locate(routed)
+      })
+    }
     const found = cache.resolve(routed.to)
     return found instanceof Promise ? found.then((r) => located(routed, r)) : located(routed, found)
   }
@@ -227,7 +236,12 @@ export const makeRouter = (parts: RouterParts): Router => {
     if (after !== null) for (const session of here) feed.lacks(session, after)
     const taken = toSessions(here, octets, stanza.declared, after ?? 0)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
-    return delivery.across(to, found, choice, { octets, declared: stanza.declared, request: requestOf(routed), behind: written(after) }).then((n) =>
+    const request = requestOf(routed)
+    const come = (sessions: readonly Session[]): number => {
+      if (after !== null) for (const session of sessions) feed.lacks(session, after)
+      return toSessions(request === null ? sessions : sessions.filter((s) => mayAsk(s, request)), octets, stanza.declared, after ?? 0)
+    }
+    return delivery.across(to, found, choice, { octets, request, behind: written(after), here: come }).then((n) =>
       n !== 'unknown' ? delivered(routed, here, taken + n)
         : taken > 0 ? delivered(routed, here, taken)
           : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
@@ -243,7 +257,10 @@ export const makeRouter = (parts: RouterParts): Router => {
       const walked = walk(plan, routed, services, here)
       return walked === routed ? 'delivered' : after(walked, () => 'delivered')
     }
-    if (stanza.kind === 'iq') sessions.find(to)?.asked?.delete(`${routed.from.full} ${stanza.id}`)
+    if (stanza.kind === 'iq') {
+      const session = sessions.find(to)
+      if (session !== undefined) noMoreAsked(session, routed.from.full, stanza.id)
+    }
     // They were there a moment ago: the table again, for nobody
     const action = actionOf(stanza, to.resource === '' ? 'bare unreachable' : 'other unreachable')
     if (action === 'store') return store(routed)
@@ -263,12 +280,12 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { stanza, from, to } = routed
     if (stanza.kind === 'iq') {
       if (stanza.type === 'result' || stanza.type === 'error') {
-        routed.session?.asked?.delete(`${to.full} ${stanza.id}`)
+        if (routed.session !== null) noMoreAsked(routed.session, to.full, stanza.id)
         if (routed.session !== null && parts.outstanding.answered(from.full, to.full, stanza.id)) return ignored('RFC 6120 §8.2.3')
       }
       else {
         const session = sessions.find(to)
-        if (session !== undefined && session !== routed.session && !mayAsk(session, from, stanza)) return new StanzaError('resource-constraint', 'the receiver has too many requests to answer')
+        if (session !== undefined && session !== routed.session && !mayAsk(session, { from: from.full, to: to.full, id: stanza.id })) return new StanzaError('resource-constraint', 'the receiver has too many requests to answer')
       }
     }
     // (an error of the server's own is of no stream, and has no order)

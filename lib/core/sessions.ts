@@ -188,6 +188,26 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
   }
 }
 
+/** Requests that wait for one session's answer. */
+const MOST_ASKED = 1000
+const askedKey = (from: string, id: string): string => `${from} ${id}`
+
+/** A request goes to this session: who asks is told when it ends before it has answered (durability.md D15). False: it has too many to answer. */
+export const mayAsk = (session: Session, request: Asked): boolean => {
+  session.asked ??= new Map()
+  if (session.asked.size >= MOST_ASKED) return false
+  session.asked.set(askedKey(request.from, request.id), request)
+  return true
+}
+/** It has this to answer. */
+export const hasAsked = ({ asked }: Session, { from, id }: Pick<Asked, 'from' | 'id'>): boolean => asked?.has(askedKey(from, id)) === true
+/** It has answered, or is not going to. @returns what it was, where it had it to answer */
+export const noMoreAsked = ({ asked }: Session, from: string, id: string): Asked | undefined => {
+  const request = asked?.get(askedKey(from, id))
+  asked?.delete(askedKey(from, id))
+  return request
+}
+
 /** Resolves when no more than `most` of the session's messages are uncommitted. One waits at a time: its stream is held. */
 export const settled = (session: Session, most: number): Promise<void> => new Promise((resolve) => {
   if (session.uncommitted <= most) resolve()

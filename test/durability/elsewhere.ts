@@ -180,6 +180,54 @@ t.test('D15: what a session had not got when it was taken is answered for, what 
   t.equal(romeo.got.filter((g) => g.includes("type='error'")).length, 1)
 })
 
+t.test('D15: who asked a session here that is another node\'s now is answered by it, or told that it will not', async (t) => {
+  const { life, bus, romeo, juliet } = await setUp()
+  const ask = async (id: string): Promise<void> => void await romeo.send(`<iq type='get' id='${id}' to='${JULIET}/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  const heard = (id: string): string[] => romeo.got.filter((g) => g.startsWith('<iq') && g.includes(`id='${id}'`)).map((g) => (g.includes("type='error'") ? 'error' : 'result'))
+  const answer = (id: string): void => void life.core.handOver.take([{
+    account: ROMEO, sessionId: romeo.session.id, xml: `<iq type='result' id='${id}' from='${JULIET}/balcony' to='${ROMEO}/orchard'/>`,
+  }])
+  for (const id of ['answered', 'never']) await ask(id)
+  const { count } = juliet
+  life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: '<moved 2/>' }])
+  life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<has ${count}/>` }])
+  answer('answered')
+  for (let s = 0; s < 40; s += 2) {
+    life.clock.time += 2000
+    life.core.tick()
+    await turn()
+    if (s < 28) t.same(heard('never'), [])
+  }
+  t.same([heard('answered'), heard('never')], [['result'], ['error']])
+  answer('never')
+  t.same(heard('never'), ['error'], 'once')
+  t.notOk(bus.sent.some(({ xml }) => xml.startsWith('<owes')), 'nobody else owes it')
+})
+
+t.test('D15: who asked a session that was replaced by one of its resource on another node is told at once', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  await romeo.send(`<iq type='get' id='p' to='${JULIET}/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  life.store.rows.set(`${JULIET}/balcony`, { ...life.store.rows.get(`${JULIET}/balcony`)!, sessionId: 'newer', node: 'there', epoch: 1 })
+  life.core.invalidated(JULIET, life.store.raise(JULIET))
+  t.ok(await until(() => juliet.closed.length > 0))
+  t.match(romeo.got.filter((g) => g.includes("id='p'")), [/type='error'/])
+})
+
+t.test('D15: who is asked here by a session that has come from another node owes the answer', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  await romeo.send(`<iq type='get' id='p' to='${JULIET}/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  const heard = (): number => romeo.got.filter((g) => g.startsWith('<iq') && g.includes("id='p'")).length
+  life.core.outstanding.sent({ from: `${ROMEO}/orchard`, to: `${JULIET}/balcony`, id: 'p' }, null)
+  for (let s = 0; s < 60; s += 2) {
+    life.clock.time += 2000
+    life.core.tick()
+    await turn()
+  }
+  t.equal(heard(), 0, 'as long as it may still answer')
+  await juliet.send(`<iq type='result' id='p' to='${ROMEO}/orchard'/>`)
+  t.equal(heard(), 1)
+})
+
 t.test('D16: presence that did not get through is told until it has, the last of each', async (t) => {
   const { life, bus, romeo } = await setUp()
   life.store.elsewhere.set(JULIET, [there('phone', 0)])
@@ -237,9 +285,18 @@ t.test('D11: of who has come from another node it is not known what he has put t
     const xml = `<message from='${ROMEO}/orchard' to='${JULIET}' type='chat'><body>${text}</body></message>`
     entries.push({ seq: entries.length + 1, mark: 7, at: life.clock.time, peer: ROMEO, flags: QUEUED | ARCHIVED, xml, waiting: true })
   }
+  // she is slow to read: all that there was when it came goes before it, and not what came later
+  const { log } = life.store
+  const { read } = log
+  const committed = new Promise((resolve) => setTimeout(resolve, 100))
+  Object.assign(log, { read: async (...args: Parameters<typeof read>) => {
+    await committed
+    return read(...args)
+  } })
   await romeo.send(state(`${JULIET}/balcony`, 'news'))
-  t.ok(await until(() => bodies(juliet.got).length >= 3))
-  t.same(bodies(juliet.got), ['one', 'two', 'news'])
+  await romeo.send(chat(`${JULIET}/balcony`, 'three'))
+  t.ok(await until(() => bodies(juliet.got).length >= 4))
+  t.same(bodies(juliet.got), ['one', 'two', 'news', 'three'])
   await romeo.send(state(`${JULIET}/balcony`, 'more'))
   t.same(bodies(juliet.got).at(-1), 'more', 'once is enough')
 })

@@ -62,14 +62,18 @@ export const ours = (world: World, options: SchemeOptions, logged: boolean): Sch
       entries: options.entries, ttl: options.ttl, negativeEntries: 10_000, negativeTtl: 3000, node: node.id, epoch: 1, clustered: true,
     })
     node.invalidated = (account, generation) => cache.invalidate(account, generation)
-    return { node, counters, cache, delivery: makeDelivery(cache, world.bus, counters, makeOutstanding(world.bus, world.clock, () => {})) }
+    return { node, counters, cache, delivery: makeDelivery(cache, world.bus, counters, makeOutstanding(world.bus, node.sessions, world.clock, () => {})) }
   })
 
   const go = async ({ delivery }: Ours, receiver: number, found: Here): Promise<void> => {
     const jid = world.jid(receiver)
     const { arrived } = world.count
-    for (const session of found.best) session.outlet.write('', false)
-    const taken = await delivery.across(jid, found, MOST_AVAILABLE, { octets: '', declared: false, request: null, behind: '' })
+    const arrive = (sessions: Here['best']): number => {
+      for (const session of sessions) session.outlet.write('', false)
+      return sessions.length
+    }
+    arrive(found.best)
+    const taken = await delivery.across(jid, found, MOST_AVAILABLE, { octets: '', request: null, behind: '', here: arrive })
     if (taken === 'unknown' || world.count.arrived === arrived) tally.kept++
   }
   const resolved = (own: Ours, receiver: number, found: Resolution): Promise<void> => (found === 'unknown' ? Promise.resolve() : go(own, receiver, found))
