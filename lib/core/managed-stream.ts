@@ -6,6 +6,7 @@
 // never falls. Messages wait here for that; what comes behind them waits too, for the client counts everything.
 import { LONGEST_ID } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
+import { deferredOf } from './deferred.js'
 import { record } from './journal.js'
 import type { Reference, StreamState } from './journal.js'
 import type { Form, Given, Managed, Pending, Receipts } from './given.js'
@@ -62,7 +63,7 @@ export class ManagedStream implements Managed {
   /** Seconds that it may be detached; 0: it cannot be resumed. */
   readonly lasts: number
   private readonly host: StreamHost
-  wire: Wire | null
+  private wire: Wire | null
   /** Stanzas read; done, without a hole (XEP-0198 §4); as the journal knows. */
   received = 0
   handled = 0
@@ -98,6 +99,8 @@ export class ManagedStream implements Managed {
   rosterVersion = 0
   /** Restored after a crash: what the client had been given. null: nothing was lost. */
   left: StreamState | null = null
+  /** Nothing is given to it before its client has said on this connection what it has. */
+  private proving: ((count: number) => void) | null = null
   /** Requests that wait for an answer, or for its acknowledgement. */
   readonly requests: Pending[] = []
   private requestsChanged = false
@@ -120,7 +123,12 @@ export class ManagedStream implements Managed {
   }
 
   get connected(): boolean {
-    return this.wire !== null
+    return this.wire !== null && this.proving === null
+  }
+
+  /** ms since its client was asked whether it is on this connection; 0: it has said so. */
+  provingFor(now: number): number {
+    return this.proving === null ? 0 : now - this.askedAt
   }
 
   // The client's stanzas
@@ -262,6 +270,7 @@ export class ManagedStream implements Managed {
   // What goes to the client
 
   write(octets: string, declared: boolean, given: Given | null): boolean {
+    if (this.proving !== null) return given === null && deferredOf(this.session).write(octets, declared)
     const size = octets.length
     if (this.resumable) this.bytes += size
     if (given !== null) {
@@ -362,6 +371,12 @@ export class ManagedStream implements Managed {
 
   /** `<a h=''/>`, or the h of `<resume/>`. Counts that cannot be are survived: what is behind is old, what is ahead is all. */
   acknowledge(count: number): void {
+    const { proving } = this
+    if (proving !== null) {
+      this.proving = null
+      proving(count)
+      return
+    }
     const ahead = (count - this.acked % WRAP) | 0
     const n = Math.min(ahead, this.unacked.length)
     if (n <= 0) return
@@ -410,7 +425,7 @@ export class ManagedStream implements Managed {
 
   /** What its row is to say (D8); call while no commit is under way. */
   state(n: number): StreamState {
-    if (this.left !== null) return { ...this.left, folded: n }
+    if (this.left !== null) return { ...this.left, h: this.journaled, requests: this.requests.map((r) => ({ ...r })), folded: n, details: this.host.details(this) }
     const unacked: Reference[] = []
     this.unacked.forEach(({ given }, i) => {
       if (given !== null) unacked.push({ number: this.acked + i + 1, seq: given.seq, form: given.form })
@@ -428,6 +443,24 @@ export class ManagedStream implements Managed {
   /** What is done is in the row now. */
   saved(h: number): void {
     this.journaled = Math.max(this.journaled, h)
+  }
+
+  /**
+   * A connection, of whose client it is not known whether it still waits there: it is asked (§4) before anything is numbered.
+   * A node that has stood still may read a `<resume/>` after its client has left, and resumed elsewhere; what is numbered from that old
+   * count is not what the client has by those numbers.
+   */
+  prove(wire: Wire, proved: (count: number) => void): void {
+    this.wire = wire
+    this.asked = NOT_ASKED
+    this.told = -1
+    this.proving = proved
+    this.ask()
+  }
+
+  /** It has no connection any more. */
+  detach(): void {
+    this.wire = this.proving = null
   }
 
   /**

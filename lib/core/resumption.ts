@@ -1,6 +1,6 @@
 // Sessions that outlive their connections (XEP-0198 §5): detached when one breaks, resumed on another, ended when nobody has
 // come for them in time; and after a crash taken up again from what the tables say (durability.md, promises 1, 3 and 5).
-import { AwayError } from '../base/errors.js'
+import { AwayError, StreamError } from '../base/errors.js'
 import { parseJid } from '../base/jid.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import { hasPutElsewhere } from './behind.js'
@@ -14,7 +14,7 @@ import type { Members } from './members.js'
 import type { Given, Journaled, Pending } from './given.js'
 import type { Clock, LeftSession, LogEntry, LogStore, Owner, ResumptionStore, StreamRow, TakeoverStore } from './ports.js'
 import { cutOf } from './presence.js'
-import type { Reference } from './journal.js'
+import type { Reference, StreamState } from './journal.js'
 import { makeSession, settled } from './sessions.js'
 import type { Outlet, Session, Sessions } from './sessions.js'
 import type { Tracing } from './tracing.js'
@@ -119,6 +119,8 @@ const KEPT = 3_600_000
 /** ms until a client is asked for what it has got. */
 const ASK_SOON = 100
 const AGAIN = 500
+/** ms that a client which has come from another node has to say what it has got. */
+const PROVE_WITHIN = 30_000
 const NONE: ReadonlySet<string> = new Set()
 
 export const makeResumption = (parts: ResumptionParts): Resumption => {
@@ -223,7 +225,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     if (stream === undefined || !stream.resumable || !session.open) return false
     if (detached.has(session)) return true
     session.outlet = deferredOf(session)
-    stream.wire = null
+    stream.detach()
     session.behind = session.away = true
     detached.set(session, clock.monotonic() + stream.lasts * 1000)
     sessions.changed(session.account)
@@ -414,32 +416,45 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
         // who came elsewhere may be about to say that it is available
         if (session.boundAt === -Infinity) session.boundAt = clock.monotonic()
         session.outlet = outlet
-        session.away = false
-        sessions.changed(session.account)
-        stream.attach(wire, count)
-        const taken = takenFrom.get(session)
-        if (taken !== undefined) parts.resumed(taken.from, account, id, count)
-        takenFrom.delete(session)
-        if (left !== null) {
-          const bySeq = new Map(entries.map((e) => [e.seq, e]))
-          for (const ref of left.unacked.toSorted((a, b) => a.number - b.number)) {
-            if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form)
-            else parts.acknowledged(session, [{ seq: ref.seq, form: ref.form, pulled: false }])
-          }
-          // they stay open until it has acknowledged what it is told now
-          const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
-          stream.requests.push(...open)
-          // what its owner, which lives, has handed on to a client is going to be answered here; the server's own answers, and those
-          // that its client did not get there, are lost
-          const isUnderWay = (r: Pending): boolean => taken?.yielded === true && r.answer === 0 && r.refusal === '' && r.to.includes('@') && r.to.includes('/')
-          for (const r of open) if (isUnderWay(r)) parts.asked(session, r.to, r.id)
-          const lost = open.filter((r) => !isUnderWay(r))
-          for (const r of lost) r.answer = 0
-          parts.repair(session, lost, detailsOf(session))
+        const { received } = stream
+        const begin = (has: number): void => {
+          session.away = false
+          sessions.changed(session.account)
+          stream.attach(wire, has)
+          const taken = takenFrom.get(session)
+          takenFrom.delete(session)
+          if (taken !== undefined) parts.resumed(taken.from, account, id, has)
+          if (left !== null) makeGood(stream, left, entries, has, received, taken?.yielded === true)
+          parts.catchUp(session)
         }
-        parts.catchUp(session)
+        if (takenFrom.has(session)) stream.prove(wire, begin)
+        else begin(count)
       },
     }
+  }
+
+  /**
+   * After a crash, or on another node: what its client does not have of what it was given, and what it asked.
+   * @param count what it has @param received stanzas of its that came before this connection @param yielded its owner before is alive
+   */
+  const makeGood = (stream: ManagedStream, left: StreamState, entries: readonly LogEntry[], count: number, received: number, yielded: boolean): void => {
+    const { session } = stream
+    const bySeq = new Map(entries.map((e) => [e.seq, e]))
+    for (const ref of left.unacked.toSorted((a, b) => a.number - b.number)) {
+      if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form)
+      else parts.acknowledged(session, [{ seq: ref.seq, form: ref.form, pulled: false }])
+    }
+    // they stay open until it has acknowledged what it is told now
+    const open = stream.requests.splice(0).filter((r) => r.answer === 0 || r.answer > count)
+    stream.requests.push(...open)
+    // what its owner, which lives, has handed on to a client is going to be answered here; the server's own answers, and those
+    // that its client did not get there, are lost
+    const isUnderWay = (r: Pending): boolean => yielded && r.answer === 0 && r.refusal === '' && r.to.includes('@') && r.to.includes('/')
+    const before = open.filter((r) => r.number <= received)
+    for (const r of before) if (isUnderWay(r)) parts.asked(session, r.to, r.id)
+    const lost = before.filter((r) => !isUnderWay(r))
+    for (const r of lost) r.answer = 0
+    parts.repair(session, lost, detailsOf(session))
   }
 
   const ends: { account: string; sessionId: string; h: number | null; resolve: () => void }[] = []
@@ -538,6 +553,7 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
       for (const stream of streams.values()) {
         stream.tick()
         const { session } = stream
+        if (stream.provingFor(now) > PROVE_WITHIN) session.outlet.close(new StreamError('connection-timeout', 'no answer to <r/>'))
         if (!session.away && stream.unacknowledged > 0 && now - stream.since > parts.silence) {
           session.away = true
           sessions.changed(session.account)

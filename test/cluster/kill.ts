@@ -68,6 +68,7 @@ t.test('on a Postgres and a NATS of this machine', { ...NEEDS_NODES, timeout: 12
     await client.open()
     client.send(`<resume xmlns='${SM}' previd='${id}' h='${h}'/>`)
     await client.next((e) => e.name === 'resumed')
+    client.send(`<a xmlns='${SM}' h='${h}'/>`) // it waits there
     return client
   }
 

@@ -34,6 +34,7 @@ const resumed = async (node: ClusterNode, user: string, { id, h }: Managed): Pro
   await client.open()
   client.send(`<resume xmlns='${SM}' previd='${id}' h='${h()}'/>`)
   await client.next((e) => e.name === 'resumed')
+  client.send(`<a xmlns='${SM}' h='${h()}'/>`) // it waits there
   return counted(client, id, 'resumed', h())
 }
 

@@ -15,7 +15,8 @@ const enabled = async (client: RawClient): Promise<string> => {
   client.send(`<enable xmlns='${SM}' resume='true'/>`)
   return String((await client.next((e) => e.name === 'enabled')).attrs['id'])
 }
-const resumed = async (node: ClusterNode, user: string, id: string, h: number): Promise<RawClient> => {
+/** @param answers it says that it waits there, as clients do when they are asked */
+const resumed = async (node: ClusterNode, user: string, id: string, h: number, answers = true): Promise<RawClient> => {
   const client = await node.client()
   await client.open()
   client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0${user}\0${user}`).toString('base64')}</auth>`)
@@ -24,6 +25,7 @@ const resumed = async (node: ClusterNode, user: string, id: string, h: number): 
   await client.open()
   client.send(`<resume xmlns='${SM}' previd='${id}' h='${h}'/>`)
   await client.next((e) => e.name === 'resumed')
+  if (answers) client.send(`<a xmlns='${SM}' h='${h}'/>`)
   return client
 }
 const friends = async (node: ClusterNode, one: string, other: string): Promise<void> => {
@@ -172,6 +174,44 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     t.same(answers(), ['result'])
     await again.close()
     await juliet.close()
+  })
+
+  t.test('XEP-0198 §5: a <resume/> that is read late, when its client is elsewhere, numbers nothing: what its client has is asked first', async (t) => {
+    const juliet = await a.login('juliet', 'balcony')
+    const id = await enabled(juliet)
+    const first = juliet.elements.length
+    await juliet.presence()
+    const romeo = await a.login('romeo', 'orchard')
+    await romeo.presence()
+    await juliet.next((e) => e.name === 'presence' && e.attrs['from'] === 'romeo@localhost/orchard')
+    const count = (client: RawClient, from = 0): number => client.elements.slice(from).filter((e) => ['message', 'presence', 'iq'].includes(e.name)).length
+    let has = count(juliet, first)
+    juliet.destroy()
+
+    const old = has
+    const one = await resumed(b, 'juliet', id, has)
+    const from = one.elements.findIndex((e) => e.name === 'resumed')
+    romeo.send("<message to='juliet@localhost/balcony' type='headline'><body>news</body></message>")
+    await one.next(body('news'))
+    romeo.send(chat('juliet@localhost/balcony', 'one'))
+    await one.next(body('one'))
+    has += count(one, from)
+    one.destroy()
+
+    // this is what a node may find that has stood still; nobody is there any more to answer
+    const stale = await resumed(c, 'juliet', id, old, false)
+    romeo.send(chat('juliet@localhost/balcony', 'two'))
+    await stale.next((e) => e.name === 'r')
+    await romeo.skip()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    t.same(bodies(stale), [], 'nothing has a number yet')
+    const again = await resumed(b, 'juliet', id, has)
+    await again.next(body('two'))
+    t.same(bodies(again), ['two'], 'what came is not lost, and what she had does not come again')
+    await stale.ended
+    await again.close()
+    await romeo.close()
+    fine()
   })
 
   t.test('D9: a session is taken, and the answer lost: its old node does not give it out again, and nobody forgets it', async (t) => {

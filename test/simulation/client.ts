@@ -124,9 +124,8 @@ export class Client {
     if (way === null) return
     this.say(`${this.full} drops its connection to ${way.node.id} (${how})`)
     way.mute = how === 'cut'
-    // the server may be the last to hear. (Not of one that asked to resume and went elsewhere: a
-    // node that takes the session for it numbers what it gives from a count that is old by then, which nothing can tell yet)
-    const later = this.phase === 'connecting' ? way.up - this.timing.now : this.chance.chance(0.7) ? this.chance.exponential(5) : this.chance.between(0, 1500)
+    // the server may be the last to hear
+    const later = this.chance.chance(0.7) ? this.chance.exponential(5) : this.chance.between(0, 1500)
     this.timing.after(later, way.node.process, () => way.connection?.closed())
     this.leave(way)
   }
