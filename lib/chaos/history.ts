@@ -28,7 +28,7 @@ export const history = (ledger: Ledger, { promise, message, life, behind }: Offe
   ]
   const times = [sentAt, ackedAt, ...receipts.filter(({ form }) => form !== 'archive').map(({ at }) => at)].filter((at) => at > 0)
   const span = { from: Math.min(...times) - AROUND, to: Math.max(...times.map((at) => Math.min(at, sentAt + 30_000))) + AROUND }
-  const concerned = (client: number): boolean => client === sender || parties[client]?.account === account
+  const concerned = (client: number): boolean => client === sender || parties[client]?.account === account || lives[life]?.client === client
   lines.push(...around(ledger, concerned, span))
   const sessions = lives.filter(({ client, to, from }) => concerned(client) && from <= span.to && to >= span.from)
   lines.push(`    sessions then: ${sessions.map((l) => `${l.id} (${nameOf(ledger, l.id)}, ${time(l.from)}–${l.to === Infinity ? 'end' : time(l.to)})`).join(', ')}`)

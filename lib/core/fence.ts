@@ -55,9 +55,10 @@ export const makeFence = (store: PresenceStore, sessions: Sessions, node: Owner,
         session.member.generation = owners?.generation ?? NO_GENERATION
         const owner = owners?.sessions.get(session.id)
         const isOurs = owner?.id === node.id && owner.epoch === node.epoch
-        // one that has ended here may have no row any more; what it sent before that counts, unless its client may have sent it
-        // again elsewhere meanwhile (D14)
-        const counts = !session.open && owner === undefined && (session.parted || session.stream === null)
+        // one that has ended here may have no row any more; what it sent before that counts, unless its client has come back elsewhere,
+        // and may have sent it again there (D14)
+        const isBack = owners !== undefined && [...owners.sessions.values()].some(({ resource }) => resource === session.jid.resource)
+        const counts = !session.open && owner === undefined && (session.parted || (session.stream === null && !isBack))
         if (owners === undefined || (!isOurs && !counts)) moved(session, owner === undefined)
       }
     },

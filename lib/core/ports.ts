@@ -79,7 +79,7 @@ export interface Said {
 /** What the presence table says of an account's sessions, by id. */
 export interface Owners {
   readonly generation: number
-  readonly sessions: ReadonlyMap<string, Owner>
+  readonly sessions: ReadonlyMap<string, Owner & { readonly resource: string }>
 }
 
 export interface Saved {

@@ -230,7 +230,7 @@ export const makeRouter = (parts: RouterParts): Router => {
   const deliver = (routed: Routed, found: Here, choice: Choice): Verdict | Promise<Verdict> => {
     const { stanza, to } = routed
     const octets = stamped(routed.session, stanza)
-    const here = choice.here(found)
+    let here = choice.here(found)
     // D11: not before the messages that came before it on this stream
     const after = lastBefore(routed)
     if (after !== null) for (const session of here) feed.lacks(session, after)
@@ -239,7 +239,9 @@ export const makeRouter = (parts: RouterParts): Router => {
     const request = requestOf(routed)
     const come = (sessions: readonly Session[]): number => {
       if (after !== null) for (const session of sessions) feed.lacks(session, after)
-      return toSessions(request === null ? sessions : sessions.filter((s) => mayAsk(s, request)), octets, stanza.declared, after ?? 0)
+      const able = request === null ? sessions : sessions.filter((s) => mayAsk(s, request))
+      here = [...here, ...able]
+      return toSessions(able, octets, stanza.declared, after ?? 0)
     }
     return delivery.across(to, found, choice, { octets, request, behind: written(after), here: come }).then((n) =>
       n !== 'unknown' ? delivered(routed, here, taken + n)

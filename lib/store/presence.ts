@@ -101,13 +101,13 @@ const lookup = async (db: Db, accounts: readonly string[], except: { node: strin
 }
 
 const owners = async (db: Db, accounts: readonly string[]): Promise<ReadonlyMap<string, Owners>> => {
-  const rows = await db.query<{ account: string; generation: number; sessionId: string | null; node: string; epoch: number }>(`
-    select a.account, a.generation, p.session_id as "sessionId", p.node, p.epoch from account a left join presence p on p.account = a.account
+  const rows = await db.query<{ account: string; generation: number; sessionId: string | null; resource: string; node: string; epoch: number }>(`
+    select a.account, a.generation, p.session_id as "sessionId", p.resource, p.node, p.epoch from account a left join presence p on p.account = a.account
     where a.account = any($1) and a.deleted is null`, [accounts])
-  const found = new Map<string, { generation: number; sessions: Map<string, Owner> }>()
-  for (const { account, generation, sessionId, node, epoch } of rows) {
-    const one = found.get(account) ?? { generation, sessions: new Map<string, Owner>() }
-    if (sessionId !== null) one.sessions.set(sessionId, { id: node, epoch })
+  const found = new Map<string, { generation: number; sessions: Map<string, Owner & { resource: string }> }>()
+  for (const { account, generation, sessionId, resource, node, epoch } of rows) {
+    const one = found.get(account) ?? { generation, sessions: new Map<string, Owner & { resource: string }>() }
+    if (sessionId !== null) one.sessions.set(sessionId, { id: node, epoch, resource })
     found.set(account, one)
   }
   return found

@@ -30,6 +30,7 @@ const resume = async (core: TestCore): Promise<void> => {
   t.equal(found.h, 3)
   const { outlet } = recordingSession(`${JULIET}/balcony`)
   found.attach(outlet, { put: () => {}, acknowledge: () => {}, request: () => {} }, 0)
+  core.sessions.of(JULIET).all[0]?.stream?.acknowledge(0) // it waits there
   t.same(core.sessions.of(JULIET).all.map((s) => [s.id, s.moved, s.outlet === outlet]), [['s9', false, true]])
 }
 

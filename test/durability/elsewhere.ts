@@ -245,6 +245,22 @@ t.test('D16: presence that did not get through is told until it has, the last of
   t.same(told(), [])
 })
 
+t.test('XEP-0280 §7: whoever gets it in place of a session elsewhere that is gone gets no copy besides', async (t) => {
+  const { life, bus, romeo, juliet } = await setUp()
+  juliet.session.carbons = true
+  juliet.session.member.copies++
+  life.store.elsewhere.set(JULIET, [there('phone', 5)])
+  life.core.cache.stale(JULIET)
+  bus.answer = () => {
+    life.store.elsewhere.delete(JULIET)
+    return { generation: null }
+  }
+  const before = juliet.got.length
+  await romeo.send(`<message to='${JULIET}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+  t.match(juliet.got.slice(before), [/^<message from='romeo[^>]*><composing/])
+  t.equal(juliet.got.length, before + 1)
+})
+
 t.test('XEP-0280: with the archive off, too, siblings on other nodes are handed what one sends', async (t) => {
   const bus = scriptedBus()
   const life = firstLife([ROMEO, JULIET], { bus, settings: { durability: { '*': 'durable' }, archive: 'off' } })

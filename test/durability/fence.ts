@@ -6,10 +6,10 @@ import type { Life, LifeClient } from '../helpers/life.js'
 import { scriptedBus } from '../helpers/core.js'
 
 const [ROMEO, JULIET] = ['romeo@localhost', 'juliet@localhost']
-const setUp = async (): Promise<{ life: Life; romeo: LifeClient; desk: LifeClient; juliet: LifeClient }> => {
+const setUp = async (lasts: number | null = 600): Promise<{ life: Life; romeo: LifeClient; desk: LifeClient; juliet: LifeClient }> => {
   const life = firstLife([ROMEO, JULIET], { bus: scriptedBus(), settings: { archive: 'off', durability: { '*': 'durable' } } })
   befriend(life.store, ROMEO, JULIET)
-  const romeo = await life.login(`${ROMEO}/orchard`)
+  const romeo = await life.login(`${ROMEO}/orchard`, lasts)
   const desk = await life.login(`${ROMEO}/desk`)
   const juliet = await life.login(`${JULIET}/balcony`)
   for (const client of [romeo, desk, juliet]) await client.send('<presence/>')
@@ -56,8 +56,9 @@ t.test('D2: where only something else has changed nobody is disturbed, and order
   t.same(romeo.closed, [])
 })
 
-t.test('D2: what a session sent before it ended here counts, although its row is gone', async (t) => {
-  const { life, romeo, juliet } = await setUp()
+/** What becomes of two messages of a client without stream management whose sender's session ends before they are committed, and whose row is another's then. */
+const ending = async (clean: boolean, then: (life: Life, client: LifeClient) => void): Promise<string[]> => {
+  const { life, romeo, juliet } = await setUp(null)
   let go = (): void => {}
   const { commit } = life.store.log
   const held = new Promise<void>((resolve) => {
@@ -71,11 +72,25 @@ t.test('D2: what a session sent before it ended here counts, although its row is
   await turn()
   void romeo.send(chat(JULIET, 'two'))
   await turn()
-  void life.core.sessionOver(romeo.session, true)
-  life.store.rows.delete(`${ROMEO}/orchard`)
+  void life.core.sessionOver(romeo.session, clean)
+  then(life, romeo)
   life.store.raise(ROMEO)
   go()
   await turn(50)
   await life.quiet()
-  t.same(bodies(juliet.got), ['one', 'two'])
+  return bodies(juliet.got)
+}
+
+t.test('D2: what a session sent before it ended here counts, although its row is gone', async (t) => {
+  for (const clean of [true, false]) t.same(await ending(clean, ({ store }) => void store.rows.delete(`${ROMEO}/orchard`)), ['one', 'two'])
+})
+
+t.test('D14: unless its client is back elsewhere, and may have sent it again there', async (t) => {
+  const back = ({ store }: Life): void => {
+    const key = `${ROMEO}/orchard`
+    store.rows.set(key, { ...store.rows.get(key)!, sessionId: 'another', node: 'there', epoch: 1, incarnation: 1 })
+  }
+  // the first was under way before: whoever looks for it elsewhere waits for its account's lock
+  t.same(await ending(false, back), [])
+  t.same(await ending(true, back), ['one', 'two'], 'who has said goodbye sends nothing again')
 })

@@ -101,7 +101,7 @@ export const memoryStore = (accounts: readonly string[]): MemoryStore => {
     owners: async (asked) => {
       check()
       return new Map(asked.filter((a) => store.accounts.has(a)).map((account): [string, Owners] => [account, {
-        generation: generation(account), sessions: new Map([...store.rows.values()].filter((r) => r.account === account).map((r) => [r.sessionId, { id: r.node, epoch: r.epoch }])),
+        generation: generation(account), sessions: new Map([...store.rows.values()].filter((r) => r.account === account).map((r) => [r.sessionId, { id: r.node, epoch: r.epoch, resource: r.resource }])),
       }]))
     },
     said: async (asked, { id, epoch }) => {

@@ -104,7 +104,7 @@ const owners = reading((tables, [accounts]) => any(accounts).flatMap((account): 
   if (row === undefined) return []
   const there = sessionsOf(tables, account)
   if (there.length === 0) return [{ account, generation: row.generation, sessionId: null }]
-  return there.map((p) => ({ account, generation: row.generation, sessionId: p.session_id, node: p.node, epoch: p.epoch }))
+  return there.map((p) => ({ account, generation: row.generation, sessionId: p.session_id, resource: p.resource, node: p.node, epoch: p.epoch }))
 }))
 
 const said = reading((tables, [accounts, node, epoch]) => any(accounts).toSorted().flatMap((account) => sessionsOf(tables, account)
@@ -219,7 +219,7 @@ export const streamStatements: readonly (readonly [part: string, meaning: Meanin
   ['gone as (\n    delete from presence p using', ending((sessions, row) => void sessions.delete(row.resource))],
   ['closed as (', ending((_, row) => Object.assign(row, { state: 'closing' }))],
   ['a.generation, p.resource', lookup],
-  ['a.generation, p.session_id as "sessionId", p.node, p.epoch from account', owners],
+  ['a.generation, p.session_id as "sessionId", p.resource, p.node, p.epoch from account', owners],
   ['select account, resource, presence from presence where account = any($1)', said],
   ['set h = greatest(r.h, f.h)', fold],
   ['with taken as (update presence set incarnation = $4', saveStream],
