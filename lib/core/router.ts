@@ -124,11 +124,13 @@ export const makeRouter = (parts: RouterParts): Router => {
 
   /**
    * D20: what is to be committed waits until the database is back, and its stream with it: an error would be a lie, for a
-   * client that loses its stream then sends the message again.
+   * client that loses its stream then sends the message again. And a client whose word that it is there was refused would take
+   * itself for online, and get nothing.
    */
   const mayWait = (sender: Sender, stanza: Stanza, error: unknown): boolean => {
     const cause = error instanceof StanzaError ? error.cause : error
-    return cause instanceof AwayError && sender !== null && sender.open && stanza.kind === 'message' && isLoggable(stanza) && (allDurable || isDurableTo(stanza))
+    return cause instanceof AwayError && sender !== null && sender.open &&
+      (stanza.kind === 'message' ? isLoggable(stanza) && (allDurable || isDurableTo(stanza)) : stanza.kind === 'presence' && stanza.to === '')
   }
 
   const through = (sender: Sender, stanza: Stanza, work: () => Verdict | Promise<Verdict>): Ending | Promise<Ending> => {
