@@ -7,10 +7,11 @@
 //   <prefix>.invalidate          to everybody
 //   <prefix>.left                to everybody: a node has signed off, as the table of nodes says
 import type { Msg } from '@nats-io/transport-node'
+import { LRUCache } from 'lru-cache'
 import { UsageError } from '../base/errors.js'
 import { toOctets } from '../base/octets.js'
 import type { Kind } from '../base/stanza.js'
-import type { Answer, Bus, HandOver, Location, Owner } from '../core/ports.js'
+import type { Answer, Bus, Owner } from '../core/ports.js'
 import { makeBusCounters } from './counters.js'
 import type { BusCounters } from './counters.js'
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, REFUSAL, VERSION } from './envelope.js'
@@ -75,6 +76,14 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
   let quiet = (): void => {}
 
   const subject = (id: string, epoch: number): string => `${prefix}.node.${token(id)}.${epoch}`
+  /** Of epochs of nodes that were sent to; a few. */
+  const subjects = new LRUCache<string, string>({ max: 1000 })
+  const subjectOf = (id: string, epoch: number): string => {
+    const key = `${epoch} ${id}`
+    let found = subjects.get(key)
+    if (found === undefined) subjects.set(key, found = subject(id, epoch))
+    return found
+  }
   const abandon = (): void => {
     requests.lost()
     for (const lane of lanes.values()) lane.abandon()
@@ -208,6 +217,15 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     }
   }
   let left: Promise<void> | null = null
+  const hand: Bus['hand'] = ({ node: id, epoch, sessionId }, account, xml, settle) => {
+    if (link.up && !closing) {
+      laneTo(subjectOf(id, epoch)).send({ account, sessionId, xml, kind: kindOf(xml) }, settle)
+      return
+    }
+    counters.busy++
+    counters.shed++
+    settle('busy')
+  }
 
   return {
     connected: true,
@@ -218,12 +236,7 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     get largest() {
       return largest()
     },
-    send: ({ node: id, epoch, sessionId }: Location, account: string, xml: string): Promise<HandOver> => {
-      if (link.up && !closing) return laneTo(subject(id, epoch)).send({ account, sessionId, xml, kind: kindOf(xml) })
-      counters.busy++
-      counters.shed++
-      return Promise.resolve('busy')
-    },
+    hand, send: (to, account, xml) => new Promise((resolve) => hand(to, account, xml, resolve)),
     invalidate: (account, generation) => invalidations.tell(account, generation),
     close: (signOff) => left ??= leave(signOff),
   }

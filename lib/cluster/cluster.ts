@@ -162,6 +162,10 @@ const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
         return bus.largest
       },
       send: (to, account, xml) => (lease.mayAct() ? bus.send(to, account, xml) : Promise.resolve('busy')),
+      hand: (to, account, xml, settle) => {
+        if (lease.mayAct()) bus.hand(to, account, xml, settle)
+        else settle('busy')
+      },
       invalidate: (account, generation) => {
         if (lease.mayAct()) bus.invalidate(account, generation)
       },

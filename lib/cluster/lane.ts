@@ -50,7 +50,8 @@ export interface LaneParts {
 }
 
 export interface Lane {
-  send(item: Handed): Promise<HandOver>
+  /** @param settle must not throw */
+  send(item: Handed, settle: (outcome: HandOver) => void): void
   /** What has not been sent will not be. */
   abandon(): void
 }
@@ -131,22 +132,21 @@ export const makeLane = ({ limits, counters, monotonic, payload, ask, report, id
   }
 
   return {
-    send: (item) => {
+    send: (item, tell) => {
       const size = aloneOctets(item)
       const refused = reason(item, size)
       if (refused !== null) {
         countOutcome(counters, refused)
         if (stanzas === 0) idle()
-        return Promise.resolve(refused)
+        tell(refused)
+        return
       }
       stanzas++
       octets += size
-      return new Promise((resolve) => {
-        waiting.push({ item, octets: size, since: monotonic(), settle: resolve })
-        if (scheduled) return
-        scheduled = true
-        setImmediate(flush)
-      })
+      waiting.push({ item, octets: size, since: monotonic(), settle: tell })
+      if (scheduled) return
+      scheduled = true
+      setImmediate(flush)
     },
     abandon: () => shed(waiting.length),
   }

@@ -1,7 +1,7 @@
 // Delivery: octets to sessions. Sessions here are reached through their outlets; sessions on other nodes by one directed
 // request each, which the owner accepts or refuses (routing.md, step 5).
 import type { Jid } from '../base/jid.js'
-import type { Bus, Location } from './ports.js'
+import type { Bus, HandOver, Location } from './ports.js'
 import { bestElsewhere } from './route-cache.js'
 import type { Resolution, RouteCache } from './route-cache.js'
 import type { Counters } from './counters.js'
@@ -54,6 +54,11 @@ export interface Delivery {
    * @returns how many took it; 'unknown' when none did and the store does not answer, or a request did not come through
    */
   across(to: Jid, found: Here, choice: Choice, what: Across): Promise<number | 'unknown'>
+  /**
+   * As `across`, to the one session of a route, of what is no request. As little as can be is made for it.
+   * @param told of how many took it, or what a second try gives; it must not throw
+   */
+  alone(to: Jid, location: Location, found: Here, choice: Choice, what: Across, told: (taken: number | Promise<number | 'unknown'>) => void): void
 }
 
 /** What goes to other nodes. */
@@ -71,39 +76,45 @@ export interface Across {
 const outcome = ({ request }: Across, tried: readonly Location[], taken: number): number | 'unknown' =>
   (request !== null && taken === 0 && tried.length > 0 ? 'unknown' : taken)
 
+/** Of too much for the bus, or no answer, nothing follows for the route. */
+const isWrong = (answer: HandOver): boolean => answer !== 'accepted' && answer !== 'busy' && answer !== 'too large' && answer !== 'unknown'
+
 export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, outstanding: Outstanding): Delivery => {
   const hand = async (to: Jid, locations: readonly Location[], { octets, request, behind }: Across, served: Set<string>): Promise<boolean> => {
     // its answer may come before what is said here
     if (request !== null) for (const location of locations) outstanding.sent(request, location)
     const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, behind + octets)))
-    let refused = false
     answers.forEach((answer, i) => {
       if (answer === 'accepted') served.add((locations[i] as Location).sessionId)
       else if (request !== null && answer === 'unknown') outstanding.giveUp(request)
       else if (request !== null) outstanding.answered(request.to, request.from, request.id)
-      if (answer === 'accepted') return
-      // too much for the bus, or no answer: nothing is wrong with the route
-      if (answer !== 'busy' && answer !== 'too large' && answer !== 'unknown') refused = true
     })
-    return refused
+    return answers.some(isWrong)
+  }
+
+  /** The route was wrong: once more, to those that have not been served. */
+  const again = async (to: Jid, found: Here, choice: Choice, what: Across, served: Set<string>): Promise<number | 'unknown'> => {
+    cache.stale(to.bare)
+    counters.route.retries++
+    const now: Resolution = await cache.resolve(to)
+    if (now === 'unknown') return served.size > 0 ? served.size : now
+    // a session may have moved here meanwhile; what was here before was served by the caller
+    const before = new Set(choice.here(found))
+    const here = what.here(choice.here(now).filter((s) => !before.has(s)))
+    const others = choice.elsewhere(now).filter((l) => !served.has(l.sessionId))
+    await hand(to, others, what, served)
+    return outcome(what, others, served.size + here)
   }
 
   return {
+    alone: (to, location, found, choice, what, told) => bus.hand(location, to.bare, what.behind + what.octets, (answer) => {
+      told(answer === 'accepted' ? 1 : isWrong(answer) ? again(to, found, choice, what, new Set()) : 0)
+    }),
     across: async (to, found, choice, what) => {
-      const served = new Set<string>()
       const locations = choice.elsewhere(found)
       if (locations.length === 0) return 0
-      if (!await hand(to, locations, what, served)) return outcome(what, locations, served.size)
-      cache.stale(to.bare)
-      counters.route.retries++
-      const again: Resolution = await cache.resolve(to)
-      if (again === 'unknown') return served.size > 0 ? served.size : again
-      // a session may have moved here meanwhile; what was here before was served by the caller
-      const before = new Set(choice.here(found))
-      const here = what.here(choice.here(again).filter((s) => !before.has(s)))
-      const others = choice.elsewhere(again).filter((l) => !served.has(l.sessionId))
-      await hand(to, others, what, served)
-      return outcome(what, others, served.size + here)
+      const served = new Set<string>()
+      return await hand(to, locations, what, served) ? again(to, found, choice, what, served) : outcome(what, locations, served.size)
     },
   }
 }

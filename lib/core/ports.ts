@@ -409,6 +409,8 @@ export interface Bus {
   readonly up: boolean
   /** Never rejects, and resolves in bounded time. */
   send(to: Location, account: string, xml: string): Promise<HandOver>
+  /** As `send`, for what comes by the thousand. @param settle must not throw */
+  hand(to: Location, account: string, xml: string, settle: (answer: HandOver) => void): void
   /** Tell the other nodes that an account's sessions changed (routing.md, step 6). */
   invalidate(account: string, generation: number): void
 }

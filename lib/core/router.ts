@@ -14,12 +14,13 @@ import type { Asking } from './asking.js'
 import { countEnding, ignored } from './ending.js'
 import type { Ending, Rule, Verdict } from './ending.js'
 import { AVAILABLE, exactly, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
-import type { Choice, Delivery } from './delivery.js'
+import type { Across, Choice, Delivery } from './delivery.js'
 import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
 import type { Committed, Feed } from './feed.js'
 import type { HandOver } from './hand-over.js'
+import { goesAlong, isHopping } from './hops.js'
 import type { Outstanding } from './outstanding.js'
 import type { Resends } from './resends.js'
 import { isLoggable, mayBeArchived } from './loggable.js'
@@ -33,7 +34,7 @@ import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './
 import type { Action, IqType, PresenceType, Target } from './rules.js'
 import { hasPut, isUnsure, lastBefore, written } from './behind.js'
 import { mayAsk, noMoreAsked, settle, settled } from './sessions.js'
-import type { Asked, Here, Session, Sessions } from './sessions.js'
+import type { Asked, Here, Hop, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
 import type { Tracing } from './tracing.js'
 
@@ -116,10 +117,14 @@ export const makeRouter = (parts: RouterParts): Router => {
 
   const trouble = (sender: Sender, stanza: Stanza, error: unknown): Ending => {
     if (error instanceof StanzaError) return finish(sender, stanza, error)
-    if (error instanceof AwayError) return finish(sender, stanza, new StanzaError('resource-constraint', 'the server cannot do this now; try again later', { type: 'wait' }))
+    return finish(sender, stanza, broken(stanza, error))
+  }
+
+  const broken = (stanza: Stanza, error: unknown): StanzaError => {
+    if (error instanceof AwayError) return new StanzaError('resource-constraint', 'the server cannot do this now; try again later', { type: 'wait' })
     counters.bugs++
     parts.bug(error, stanza)
-    return finish(sender, stanza, new StanzaError('internal-server-error'))
+    return new StanzaError('internal-server-error')
   }
 
   /**
@@ -198,7 +203,9 @@ export const makeRouter = (parts: RouterParts): Router => {
   const located = (routed: Routed, found: Resolution): Verdict | Promise<Verdict> => {
     // routing.md: unknown is never "offline"; the sender may try again, or where it is of the log waits (D20)
     if (found === 'unknown') throw new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait', cause: new AwayError('no look-up') })
-    return act(routed, targetOf(routed.to, found), found)
+    const { session, to } = routed
+    if (session !== null && session.hops !== null && !goesAlong(session.hops, to.bare, found)) return settled(session, 0).then(() => locate(routed))
+    return act(routed, targetOf(to, found), found)
   }
 
   const targetOf = (to: Jid, found: Here): Target => {
@@ -245,10 +252,65 @@ export const makeRouter = (parts: RouterParts): Router => {
       here = [...here, ...able]
       return toSessions(able, octets, stanza.declared, after ?? 0)
     }
-    return delivery.across(to, found, choice, { octets, request, behind: written(after), here: come }).then((n) =>
-      n !== 'unknown' ? delivered(routed, here, taken + n)
-        : taken > 0 ? delivered(routed, here, taken)
-          : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
+    const what: Across = { octets, request, behind: written(after), here: come }
+    const outcome = (n: number | 'unknown'): Verdict | Promise<Verdict> => (n !== 'unknown' ? delivered(routed, here, taken + n)
+      : taken > 0 ? delivered(routed, here, taken)
+        : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
+    const { session } = routed
+    if (session !== null && found.all.length === 0 && isRouted(routed)) {
+      const there = choice.elsewhere(found)
+      if (there.length === 1) {
+        const hop = beginHop(session, routed, found.elsewhere)
+        delivery.alone(to, there[0] as Location, found, choice, what, (n) => endHop(session, hop, () => (n instanceof Promise ? n.then(outcome) : outcome(n))))
+        return 'logged'
+      }
+    }
+    return delivery.across(to, found, choice, what).then(outcome)
+  }
+
+  /** A message of mode `routed`. */
+  const isRouted = ({ stanza, logged }: Routed): boolean => stanza.kind === 'message' && !logged && isLoggable(stanza)
+
+  /** Its stream goes on meanwhile. */
+  const beginHop = (session: Session, routed: Routed, elsewhere: readonly Location[]): Hop => {
+    const hop: Hop = { account: routed.to.bare, stanza: routed.stanza, elsewhere, number: session.stream?.received ?? 0, verdict: null }
+    if (session.hops === null) session.hops = [hop]
+    else session.hops.push(hop)
+    session.uncommitted++
+    return hop
+  }
+
+  /** Does not throw. */
+  const endHop = (session: Session, hop: Hop, outcome: () => Verdict | Promise<Verdict>): void => {
+    const end = (verdict: Verdict): void => {
+      hop.verdict = verdict
+      hopped(session)
+    }
+    const failed = (error: unknown): void => end(error instanceof StanzaError ? error : broken(hop.stanza, error))
+    try {
+      const verdict = outcome()
+      if (verdict instanceof Promise) verdict.then(end, failed)
+      else end(verdict)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  /** What is done of what came first. */
+  const hopped = (session: Session): void => {
+    const hops = session.hops as Hop[]
+    let done = 0
+    while (done < hops.length && (hops[done] as Hop).verdict !== null) done++
+    if (done === 0) return
+    const gone = hops.splice(0, done)
+    if (hops.length === 0) session.hops = null
+    for (const { stanza, number, verdict } of gone) {
+      const made = verdict as Verdict
+      settle(session)
+      session.stream?.messageDone(number)
+      if (!(made instanceof StanzaError)) trace.ended(session, stanza, number, inWords(made))
+      finish(session, stanza, made, number)
+    }
   }
 
   const delivered = (routed: Routed, here: readonly Session[], taken: number): Verdict | Promise<Verdict> => {
@@ -438,7 +500,8 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   /** D11: what is not of the log takes effect only after this stream's earlier messages are committed. */
-  const inOrder = (session: Session, stanza: Stanza): boolean => session.uncommitted === 0 || (stanza.kind === 'message' && isLoggable(stanza) && (allDurable || isDurableTo(stanza)))
+  const inOrder = (session: Session, stanza: Stanza): boolean => session.uncommitted === 0 ||
+    (stanza.kind === 'message' && isLoggable(stanza) && (allDurable || isDurableTo(stanza) ? session.hops === null : isHopping(session)))
   const allDurable = [...domains].every((d) => parts.isDurable(d))
   const isDurableTo = ({ to }: Stanza): boolean => {
     const address = to === '' ? null : jid(to)

@@ -3,6 +3,8 @@
 import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
 import type { StreamError } from '../base/errors.js'
+import type { Stanza } from '../base/stanza.js'
+import type { Verdict } from './ending.js'
 import type { Given, Managed, Receipts } from './given.js'
 import type { Member } from './members.js'
 import type { Location } from './ports.js'
@@ -32,6 +34,18 @@ export interface Asked {
   readonly from: string
   readonly to: string
   readonly id: string
+}
+
+/** A message of mode `routed` on its way to another node (hops.ts). */
+export interface Hop {
+  readonly account: string
+  readonly stanza: Stanza
+  /** The route that it took: an object of the route cache. */
+  readonly elsewhere: readonly Location[]
+  /** The number that the stanza has on its stream. */
+  readonly number: number
+  /** What became of it; null: it is under way. */
+  verdict: Verdict | null
 }
 
 /** What a session has to wait for until it has caught up with its log; the outlet of one that has no connection. */
@@ -101,8 +115,10 @@ export interface Session {
   deferred: Deferral | null
   /** Requests of others that it has to answer (durability.md D15): full JID and id. null: none yet. */
   asked: Map<string, Asked> | null
-  /** Messages of its client that are not committed yet. */
+  /** Messages of its client that are not committed yet, or on their way to another node. */
   uncommitted: number
+  /** Of these, those on their way to another node, in their order; null: none. */
+  hops: Hop[] | null
   /** Last entries that it has put into the logs of accounts with sessions elsewhere (behind.ts); null: none. */
   put: Map<string, number> | null
   /** Who waits until there are no more than so many. */
@@ -166,6 +182,7 @@ export const makeSession = (jid: Jid, id: string, lang: string, outlet: Outlet, 
     deferred: null,
     asked: null,
     uncommitted: 0,
+    hops: null,
     put: null,
     appearing: false,
     settling: null,

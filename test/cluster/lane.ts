@@ -26,7 +26,7 @@ const setup = (limits: Partial<Limits>, payload = 1024 ** 2) => {
   })
   const outcomes: string[] = []
   const send = (name: string, kind: Kind = 'message', xml = '<message/>'): void => {
-    void lane.send({ account: `${name}@localhost`, sessionId: 's', xml, kind }).then((outcome) => outcomes.push(`${name} ${JSON.stringify(outcome)}`))
+    lane.send({ account: `${name}@localhost`, sessionId: 's', xml, kind }, (outcome) => void outcomes.push(`${name} ${JSON.stringify(outcome)}`))
   }
   return { counters, asked, state, lane, send, outcomes, names: () => asked.map(({ items }) => items.map((i) => i.account.replace('@localhost', '')).join(' ')) }
 }

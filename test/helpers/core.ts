@@ -210,7 +210,7 @@ export interface CoreOptions {
 
 export const frame = (xml: string): Stanza => frameOf(Buffer.from(xml).latin1Slice()) as Stanza
 
-const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), invalidate: () => {} }
+const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), hand: (_to, _account, _xml, settle) => settle('refused'), invalidate: () => {} }
 
 /** A bus on which the test decides what the other nodes answer. */
 export const scriptedBus = (): Bus & { sent: { to: Location; xml: string }[]; answer: (to: Location) => HandOver; told: string[] } => {
@@ -221,6 +221,7 @@ export const scriptedBus = (): Bus & { sent: { to: Location; xml: string }[]; an
       bus.sent.push({ to, xml })
       return Promise.resolve(bus.answer(to))
     },
+    hand: (to: Location, account: string, xml: string, settle: (answer: HandOver) => void): void => void bus.send(to, account, xml).then(settle),
     invalidate: (account: string): void => void bus.told.push(account),
   }
   return bus

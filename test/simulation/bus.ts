@@ -146,14 +146,16 @@ export const makeBus = ({ network, timing, process, node, clock, now, take, inva
     hear: (data) => invalidations.hear(data),
   })
 
+  const hand: Bus['hand'] = ({ node: id, epoch, sessionId }, account, xml, settle) => {
+    if (isUp) laneTo(`${id} ${epoch}`).send({ account, sessionId, xml, kind: xml.startsWith('<iq') ? 'iq' : xml.startsWith('<presence') ? 'presence' : 'message' }, settle)
+    else settle('busy')
+  }
   return {
     connected: true,
     get up() {
       return isUp
     },
-    send: ({ node: id, epoch, sessionId }: Location, account, xml) => (isUp
-      ? laneTo(`${id} ${epoch}`).send({ account, sessionId, xml, kind: xml.startsWith('<iq') ? 'iq' : xml.startsWith('<presence') ? 'presence' : 'message' })
-      : Promise.resolve('busy')),
+    hand, send: (to, account, xml) => new Promise((resolve) => hand(to, account, xml, resolve)),
     invalidate: (account, generation) => invalidations.tell(account, generation),
     breaks: () => {
       isUp = false

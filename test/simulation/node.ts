@@ -144,6 +144,11 @@ export const startNode = (parts: NodeParts): SimNode => {
         parts.acts(node)
         return simulated.send(to, account, xml)
       },
+      hand: (to, account, xml, settle) => {
+        if (!lease.mayAct()) return settle('busy')
+        parts.acts(node)
+        simulated.hand(to, account, xml, settle)
+      },
       invalidate: (account, generation) => {
         if (lease.mayAct()) simulated.invalidate(account, generation)
       },
