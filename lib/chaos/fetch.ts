@@ -17,6 +17,7 @@ export interface Fetched {
 }
 
 const AT_ONCE = 16
+const TRIES = 3
 const PATIENCE = 30_000
 /** ms without a message after which nothing more is waiting. */
 const QUIET = 400
@@ -34,17 +35,22 @@ export const fetchAll = async (world: World, random: Random, withArchive: boolea
         ...world.cast.clients[first as number] as Profile, resource: 'fetcher', full: `${jid}/fetcher`, priority: 100,
         keeping: 'acks', ids: 'none', carbons: false, cuts: false, ackEvery: 1, askEvery: 10, pipelines: false, leads: false, patience: PATIENCE,
       }
-      const client = makeClient(profile, { ...world, archived: reader.archived }, random, true)
-      const timer = setInterval(() => client.tick(), 500)
-      client.join()
-      if (!(await fetchOne(client))) failed.push(`${jid}: what is waiting`)
-      else if (archives !== 'none') {
-        const read = await reader.read(client)
-        if (read === 'none') archives = 'none'
-        else if (read === 'failed') failed.push(`${jid}: archive`)
+      // a node that is too busy to renew its lease ends its connections
+      let missing: string | null = ''
+      for (let tries = 0; tries < TRIES && missing !== null; tries++) {
+        const client = makeClient(profile, { ...world, archived: reader.archived }, random, true)
+        const timer = setInterval(() => client.tick(), 500)
+        client.join()
+        missing = await fetchOne(client) ? null : 'what is waiting'
+        if (missing === null && archives !== 'none') {
+          const read = await reader.read(client)
+          if (read === 'none') archives = 'none'
+          else if (read === 'failed') missing = 'archive'
+        }
+        await client.leave()
+        clearInterval(timer)
       }
-      await client.leave()
-      clearInterval(timer)
+      if (missing !== null) failed.push(`${jid}: ${missing}`)
       progress(++done)
     }
   }

@@ -44,7 +44,7 @@ import { makeHandOver } from './hand-over.js'
 import type { HandOver } from './hand-over.js'
 import { makeMembers } from './members.js'
 import type { Members } from './members.js'
-import type { BlockStore, Bus, Clock, Db, DepartureStore, Location, LogEntry, LogStore, MemberStore, Owner, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
+import type { BlockStore, Bus, Clock, Db, DepartureStore, Location, LogEntry, LogStore, MemberStore, Owner, Owners, PresenceStore, ResumptionStore, RosterStore, TakeoverStore } from './ports.js'
 import { makePresence } from './presence.js'
 import { makePresenceRows } from './presence-rows.js'
 import type { PresenceRows } from './presence-rows.js'
@@ -360,13 +360,17 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     if (frame.from !== '') await router.fromServer(frameOf(errorOf({ ...frame, to: frame.to === '' ? account : frame.to }, frame.from, new StanzaError('recipient-unavailable', 'nobody came for it in time'))) as Stanza)
   }
 
+  const ownersOf = makeBatcher<string, Owners | undefined>(async (all) => {
+    const found = await stores.presence.owners([...new Set(all)])
+    return all.map((account) => found.get(account))
+  }, 500, 100_000)
   const resumption = makeResumption({
     sessions, members, feed, log, acks, clock, trace, report, sessionOver, acknowledged, unclean: resends.unclean, suspects: resends.suspects, logStore: stores.log, store: stores.resumption,
     takeover: stores.takeover ?? null, node,
     check: async (accounts) => void await Promise.all(accounts.map(confirm)),
     taken: handOver.taken, resumed: handOver.resumed, yields: handOver.yields,
     ownerOf: async (account, sessionId) => {
-      const owner = (await stores.presence.owners([account])).get(account)?.sessions.get(sessionId) ?? null
+      const owner = (await ownersOf(account))?.sessions.get(sessionId) ?? null
       return owner?.id === node.id && owner.epoch === node.epoch ? null : owner
     },
     asked: (session, to, id) => {

@@ -1,7 +1,6 @@
 // Delivery: octets to sessions. Sessions here are reached through their outlets; sessions on other nodes by one directed
 // request each, which the owner accepts or refuses (routing.md, step 5).
 import type { Jid } from '../base/jid.js'
-import type { Stanza } from '../base/stanza.js'
 import type { Bus, Location } from './ports.js'
 import { bestElsewhere } from './route-cache.js'
 import type { Resolution, RouteCache } from './route-cache.js'

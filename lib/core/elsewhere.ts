@@ -3,6 +3,7 @@ import { StanzaError } from '../base/errors.js'
 import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { attribute } from '../wire/writer.js'
+import { makeBatcher } from './batcher.js'
 import type { Blocklists } from './blocklists.js'
 import { AVAILABLE, exactly } from './delivery.js'
 import type { Insisting } from './insisting.js'
@@ -70,6 +71,15 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }
     return answers.every((answer) => answer === 'accepted' || answer === 'gone' || answer === 'too large')
   }
   let words = 0
+  const saidBy = makeBatcher<readonly string[], readonly Said[]>(async (lists) => {
+    const found = new Map<string, Said[]>()
+    for (const said of await store.said([...new Set(lists.flat())], node)) {
+      const one = found.get(said.account)
+      if (one === undefined) found.set(said.account, [said])
+      else one.push(said)
+    }
+    return lists.map((accounts) => accounts.flatMap((account) => found.get(account) ?? []))
+  }, 200, 100_000)
   return {
     tell: (to, { head, tail }) => {
       // most have nobody elsewhere
@@ -94,7 +104,7 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }
       return AVAILABLE.elsewhere(found).length > 0
     },
     said: async (accounts, { account, jid, member }) => {
-      const all = await store.said(accounts, node)
+      const all = await saidBy(accounts)
       const lists = await Promise.all(all.map(async (said) => (said.account === account ? null : blocklists.of(said.account))))
       return all.filter((said, i) => member.blocks?.blocksAccount(said.account) !== true && lists[i]?.blocks(jid) !== true)
     },

@@ -390,6 +390,8 @@ export class ManagedStream implements Managed {
     }
     if (this.requests.some((r) => r.answer !== 0 && r.answer <= this.acked)) {
       const left = this.requests.filter((r) => r.answer === 0 || r.answer > this.acked)
+      // that one of its messages was refused would be said again after a crash; an answer may be
+      if (left.reduce(countRefusals, 0) < this.requests.reduce(countRefusals, 0)) this.host.touch(this)
       this.requests.splice(0, this.requests.length, ...left)
       this.requestsChanged = true
     }
@@ -485,5 +487,7 @@ export class ManagedStream implements Managed {
 }
 
 const NOTHING: Out = { octets: '', declared: false, given: null, refuses: 0, size: 0 }
+
+const countRefusals = (sum: number, { refusal }: Pending): number => (refusal === '' ? sum : sum + 1)
 
 const isRequest = (octets: string): boolean => octets.startsWith('<iq') && /^<iq[^>]* type=['"][gs]et['"]/.test(octets)

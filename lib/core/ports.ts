@@ -229,11 +229,16 @@ export interface Owner {
   readonly epoch: number
 }
 
+export interface Taken {
+  readonly from: Owner
+  readonly left: LeftSession
+}
+
 export interface TakeoverStore {
   /** Sessions of an epoch that is over, which are this node's now: of at most `limit` accounts. None: there are no more. */
   adopt(from: Owner, limit: number): Promise<readonly LeftSession[]>
   /** A session that can be resumed, and is not here: from whoever has it by its row, and may be alive; it is this node's now. null: there is none. */
-  take(account: string, sessionId: string): Promise<{ readonly from: Owner; readonly left: LeftSession } | null>
+  take(account: string, sessionId: string): Promise<Taken | null>
   /** Sessions that are this node's by their rows. */
   mine(): Promise<readonly Mine[]>
   /** Those that still are so, and are nowhere: they were taken, and the answer was lost. */

@@ -366,9 +366,11 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
 
   const resume: Resumption['resume'] = async (account, id, goesOn) => {
     for (;;) {
-      const stream = find(account, id) ?? await fetched(account, id, goesOn) ?? find(account, id)
+      const here = find(account, id)
+      const fresh = here === undefined ? await fetched(account, id, goesOn) : undefined
+      const stream = here ?? fresh ?? find(account, id)
       if (stream !== undefined) {
-        const found = await goOn(stream, goesOn)
+        const found = await goOn(stream, fresh !== undefined, goesOn)
         if (found !== 'moved') return found
         // who has it by its row is asked for it: maybe nobody told this node that it was taken
         continue
@@ -381,8 +383,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     }
   }
 
-  /** 'moved': by its row it is not this node's any more. */
-  const goOn = async (stream: ManagedStream, goesOn: () => boolean): Promise<Detached | number | 'moved'> => {
+  /** 'moved': by its row it is not this node's any more. @param fresh it has just been taken: its row is as it has to be */
+  const goOn = async (stream: ManagedStream, fresh: boolean, goesOn: () => boolean): Promise<Detached | number | 'moved'> => {
     const { session } = stream
     const { account, id } = session
     await settledDown(stream)
@@ -393,6 +395,10 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     let h = 0
     const ready = await insistently(async () => {
       entries = await again(session, left?.unacked ?? [])
+      if (fresh) {
+        h = stream.h
+        return
+      }
       const row = await between(() => rowOf(stream, log.n))
       h = Math.max(row.h, stream.handled)
       // flushed before it is said (D9); from here on h is in the row, and what is not in it any more was acknowledged

@@ -5,7 +5,8 @@
 import { LRUCache } from 'lru-cache'
 import { readBlob, replay } from '../core/journal.js'
 import type { JournalPart } from '../core/journal.js'
-import type { Db, LeftSession, Mine, Owner, StreamRow, TakeoverStore } from '../core/ports.js'
+import { makeBatcher } from '../core/batcher.js'
+import type { Db, LeftSession, Mine, Owner, StreamRow, Taken, TakeoverStore } from '../core/ports.js'
 import { leftOf, LEFT, streamColumns, streamOf } from './resumption.js'
 import type { LeftRow } from './resumption.js'
 
@@ -21,6 +22,8 @@ const TAILS = 16
 const KEPT = 30_000
 /** Commits read at once. */
 const SOME = 500
+/** Sessions taken in one transaction. */
+const MOST = 100
 
 const keyOf = (account: string, sessionId: string): string => `${account} ${sessionId}`
 
@@ -95,6 +98,30 @@ export const takeoverStore = (db: Db, node: Owner): TakeoverStore => {
     return rows.length === 0 ? null : own(tx, from, rows)
   })
 
+  /** After a kill they come by the thousand: many in one transaction. */
+  const take = makeBatcher<{ readonly account: string; readonly sessionId: string }, Taken | null>((wanted) => db.transaction(async (tx) => {
+    const keys = [wanted.map((w) => w.account), wanted.map((w) => w.sessionId)]
+    await tx.query('select 1 from account where account = any($1) order by account for update', [keys[0]])
+    // a fold of the old owner waits here and finds the row another's, or it is seen below: the journal that it trims is in the row then (D8)
+    await tx.query('select 1 from resumption where account = any($1) and session_id = any($2) order by account, session_id for update', keys)
+    // a statement of its own: it sees what was done before the locks were had
+    const rows = await tx.query<LeftRow & { owner: string; since: number }>(`${LEFT.replace('select ', 'select p.node as owner, p.epoch as since, ')}
+      where p.account = any($1) and p.session_id = any($2) and r.session_id is not null order by p.account, p.session_id`, keys)
+    const owners = new Map<string, { readonly from: Owner; readonly rows: LeftRow[] }>()
+    for (const row of rows) {
+      const key = `${row.owner} ${row.since}`
+      const one = owners.get(key) ?? { from: { id: row.owner, epoch: row.since }, rows: [] }
+      owners.set(key, one)
+      // its client is here
+      one.rows.push({ ...row, detached: null })
+    }
+    const taken = new Map<string, Taken>()
+    for (const { from, rows: theirs } of owners.values()) {
+      for (const left of await own(tx, from, theirs)) taken.set(keyOf(left.row.account, left.row.sessionId), { from, left })
+    }
+    return wanted.map((w) => taken.get(keyOf(w.account, w.sessionId)) ?? null)
+  }), MOST, 100_000)
+
   return {
     adopt: async (from, limit) => {
       for (;;) {
@@ -102,18 +129,7 @@ export const takeoverStore = (db: Db, node: Owner): TakeoverStore => {
         if (found !== null) return found
       }
     },
-    take: async (account, sessionId) => db.transaction(async (tx) => {
-      await tx.query('select 1 from account where account = $1 for update', [account])
-      // a fold of the old owner waits here and finds the row another's, or it is seen below: the journal that it trims is in the row then (D8)
-      await tx.query('select 1 from resumption where account = $1 and session_id = $2 for update', [account, sessionId])
-      // a statement of its own: it sees what was done before the locks were had
-      const [row] = await tx.query<LeftRow & { owner: string; since: number }>(`${LEFT.replace('select ', 'select p.node as owner, p.epoch as since, ')}
-        where p.account = $1 and p.session_id = $2 and r.session_id is not null`, [account, sessionId])
-      if (row === undefined) return null
-      const from = { id: row.owner, epoch: row.since }
-      const [left] = await own(tx, from, [row])
-      return { from, left: left as LeftSession }
-    }),
+    take: (account, sessionId) => take({ account, sessionId }),
     mine: () => db.query<Mine>(`select account, session_id as "sessionId", incarnation from presence where node = $1 and epoch = $2 and state <> 'closing'`, [node.id, node.epoch]),
     again: async (strays) => db.transaction(async (tx) => {
       await tx.query('select 1 from account where account = any($1) order by account for update', [strays.map((s) => s.account)])

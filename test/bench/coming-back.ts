@@ -4,11 +4,12 @@
 // client tries would measure its back-off). The 30 s in which all must be back count from the kill, the time without a server
 // included. Then each asks for one answer more, so that what counts as back is a session that works. Each proves its
 // password by SCRAM-SHA-256 with the keys that it kept from its first log-in.
-//   node dist/test/bench/coming-back.js [--clients 5000] [--database embedded|postgres] [--tls]
+//   node dist/test/bench/coming-back.js [--clients 5000] [--database embedded|postgres] [--tls] [--nodes 1]
 // Prints how many resumed, bound anew, or saw an error; when they were back; seconds of CPU from when the server listens
 // until all are back; the connections to Postgres. --tls does it in clear, then over TLS from the first byte, on a fresh
 // server, and prints what the handshakes cost: the difference. All are full ones: what a ticket of the killed server is
-// sealed with died with it. Ends with 1 where anybody saw an error, not all were back in time, or there were more connections
+// sealed with died with it. --nodes, on Postgres and NATS: all are on one node, which is not started again; they come back to
+// the others, from the kill on. Ends with 1 where anybody saw an error, not all were back in time, or there were more connections
 // to the database than its setting says. Linux only: CPU is read from /proc. The clients share its cores with the server.
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,6 +24,8 @@ import { makeClient } from '../../lib/chaos/client.js'
 import { makeLedger } from '../../lib/chaos/ledger.js'
 import type { Ledger } from '../../lib/chaos/ledger.js'
 import { freePorts, ownNode } from '../../lib/chaos/node.js'
+import { makeNats } from '../../lib/chaos/nats.js'
+import type { Nats } from '../../lib/chaos/nats.js'
 import type { Node } from '../../lib/chaos/node.js'
 import { makePostgres } from '../../lib/chaos/postgres.js'
 import type { Postgres } from '../../lib/chaos/postgres.js'
@@ -32,9 +35,9 @@ import { csv, invented, output } from '../../lib/cli/chaos.js'
 import { ROOT } from '../helpers/root.js'
 
 const { values: flags } = parseArgs({
-  options: { clients: { type: 'string', default: '5000' }, database: { type: 'string', default: 'embedded' }, tls: { type: 'boolean', default: false } },
+  options: { clients: { type: 'string', default: '5000' }, database: { type: 'string', default: 'embedded' }, tls: { type: 'boolean', default: false }, nodes: { type: 'string', default: '1' } },
 })
-const CLIENTS = Number(flags.clients)
+const [CLIENTS, NODES] = [Number(flags.clients), Number(flags.nodes)]
 /** ms in which all begin to connect, and in which all must be back. */
 const SPREAD = 5000
 const LIMIT = 30_000
@@ -46,6 +49,8 @@ const AT_ONCE = 200
 const LOOK = 20
 const POLL = 200
 const DB_CONNECTIONS = 8
+/** Connections to the database, of all nodes together: with several, each has one more for its lease. */
+const MOST_CONNECTIONS = NODES === 1 ? DB_CONNECTIONS : NODES * (DB_CONNECTIONS + 1)
 /** Descriptors that are no client's connection. */
 const OTHER_FILES = 150
 /** USER_HZ: what /proc counts in, on every Linux that Node runs on. */
@@ -103,9 +108,9 @@ const cpuOf = (pid: number | undefined): number => {
   return [statOf(pid), ...children].reduce((sum, { ticks }) => sum + ticks, 0) / TICKS
 }
 
-const cpuNow = (node: Node, postgres: Postgres | null): Cpu => {
+const cpuNow = (nodes: readonly Node[], postgres: Postgres | null): Cpu => {
   const { user, system } = process.cpuUsage()
-  return { server: cpuOf(node.pid), database: cpuOf(postgres?.pid), clients: (user + system) / 1e6 }
+  return { server: nodes.reduce((sum, { pid }) => sum + cpuOf(pid), 0), database: cpuOf(postgres?.pid), clients: (user + system) / 1e6 }
 }
 
 interface Watch {
@@ -114,12 +119,12 @@ interface Watch {
   stop(): Promise<void>
 }
 
-/** The most connections that were made to the database from now on, ours not counted; asks over one of its own. */
-const watchConnections = async (url: string): Promise<Watch> => {
+/** The most connections to the database that there were at a time, ours not counted; asks over one of its own. @param old also those that there are already */
+const watchConnections = async (url: string, old: boolean): Promise<Watch> => {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => {}) // its query tells
   await client.connect()
-  const { rows: [now] } = await client.query<{ at: string }>('select now()::text as at')
+  const { rows: [now] } = await client.query<{ at: string }>(`select ${old ? "'-infinity'" : 'now()::text'} as at`)
   let most = 0
   let over = false
   const watch = async (): Promise<void> => {
@@ -184,54 +189,68 @@ const run = async (tls: boolean): Promise<Outcome> => {
   const scratch = mkdtempSync(join(tmpdir(), 'jidway-coming-back-'))
   chmodSync(scratch, 0o755) // Postgres runs as somebody else
   let postgres: Postgres | null = null
-  let node: Node | null = null
+  let nats: Nats | null = null
+  let nodes: readonly Node[] = []
   let connections: Watch | null = null
   let clients: Client[] = []
   let good = false
   const abandon = (): void => {
-    node?.abandon()
+    for (const node of nodes) node.abandon()
+    nats?.abandon()
     postgres?.abandon()
   }
   process.on('exit', abandon)
   try {
-    const [port = 0, databasePort = 0] = await freePorts(2, random(scratch))
+    const [databasePort = 0, natsPort = 0, ...ports] = await freePorts(2 + NODES, random(scratch))
     if (flags.database === 'postgres') postgres = await makePostgres(scratch, databasePort, process.env)
+    if (NODES > 1) nats = await makeNats(scratch, natsPort, process.env)
     const credentials = invented(CLIENTS, 'localhost')
     const env = {
-      ...process.env, JIDWAY_DATA: join(scratch, 'data'), DATABASE_URL: postgres?.url ?? '', NATS_URL: '', JIDWAY_DOMAIN: 'localhost', JIDWAY_HOST: '127.0.0.1',
-      JIDWAY_C2S_PORT: tls ? '' : String(port), JIDWAY_C2S_TLS_PORT: tls ? String(port) : '', JIDWAY_HTTP_PORT: '', JIDWAY_HTTPS_PORT: '',
+      ...process.env, JIDWAY_DATA: join(scratch, 'data'), DATABASE_URL: postgres?.url ?? '', NATS_URL: nats?.url ?? '', JIDWAY_DOMAIN: 'localhost', JIDWAY_HOST: '127.0.0.1',
+      JIDWAY_HTTP_PORT: '', JIDWAY_HTTPS_PORT: '',
       JIDWAY_INSECURE_LOOPBACK: 'on', JIDWAY_LOG_FORMAT: 'json', JIDWAY_PBKDF2_ITERATIONS: '4096', JIDWAY_DB_CONNECTIONS: String(DB_CONNECTIONS),
       // all of them come from one address, and none is logged in yet
       JIDWAY_MAX_CONNECTIONS: String(CLIENTS * 2 + 100), JIDWAY_MAX_UNAUTHENTICATED: String(CLIENTS * 2 + 100), JIDWAY_MAX_UNAUTHENTICATED_PER_ADDRESS: String(CLIENTS * 2 + 100),
     }
-    const program = [process.execPath, join(ROOT, 'dist/routes/main.js')]
+    const program = [process.execPath, ...process.execArgv, join(ROOT, 'dist/routes/main.js')]
     const folder = join(scratch, 'server')
     mkdirSync(folder)
     writeFileSync(join(scratch, 'accounts.csv'), csv(credentials), { mode: 0o600 })
     await output([...program, 'user', 'import', join(scratch, 'accounts.csv')], env, folder)
-    node = ownNode({ command: [...program, 'start'], env, folder, log: join(scratch, 'server.log'), port })
-    await node.start()
+    nodes = ports.map((port, i) => ownNode({
+      command: [...program, 'start'], folder, log: join(scratch, `server-${i + 1}.log`), port,
+      env: { ...env, JIDWAY_C2S_PORT: tls ? '' : String(port), JIDWAY_C2S_TLS_PORT: tls ? String(port) : '', ...(i === 0 ? {} : { JIDWAY_DATA: join(scratch, `data-${i + 1}`) }) },
+    }))
+    const [node, ...others] = nodes as [Node, ...Node[]]
+    for (const one of nodes) await one.start()
 
     const cast = makeCast(CLIENTS, credentials, random(`cast ${CLIENTS}`))
     const start = performance.now()
     const heard = overhear(makeLedger(cast.clients.map(({ account, full, priority }) => ({ account, full, priority, resumes: true })), cast.accounts.map(({ jid }) => jid)))
+    let where = [node]
     const trust = tls ? { tls: createSecureContext({ ca: readFileSync(join(scratch, 'data/tls/ca.crt')) }) } : {}
-    const world = { run: 'back', where: { ...node.where, scram: true, ...trust }, cast, ledger: heard.ledger, now: () => performance.now() - start + 1 }
+    const world = { run: 'back', cast, ledger: heard.ledger, now: () => performance.now() - start + 1 }
     // they wait as long as they must: how long, is the question
-    clients = cast.clients.map((profile) => makeClient({ ...profile, keeping: 'resume', ackEvery: 1, askEvery: 1, patience: GIVEN_UP }, world, random(profile.full)))
+    clients = cast.clients.map((profile, i) => makeClient({ ...profile, keeping: 'resume', ackEvery: 1, askEvery: 1, patience: GIVEN_UP }, {
+      ...world,
+      get where() {
+        return { ...(where[i % where.length] as Node).where, scram: true, ...trust }
+      },
+    }, random(profile.full)))
     await logIn(clients, heard.ledger)
 
-    if (postgres !== null) connections = await watchConnections(postgres.url)
+    if (postgres !== null) connections = await watchConnections(postgres.url, NODES > 1)
     const killed = performance.now()
     await node.kill()
     while (clients.some(({ self }) => self.phase === 'up')) await sleep(LOOK)
     for (const client of clients) client.quit() // until the server listens; the session is kept
-    await node.start()
+    if (others.length === 0) await node.start()
+    else where = others
     const down = performance.now() - killed
     heard.on = true
-    const before = cpuNow(node, postgres)
+    const before = cpuNow(where, postgres)
     const back = await comeBack(clients)
-    const after = cpuNow(node, postgres)
+    const after = cpuNow(where, postgres)
     const silent = await questions(clients)
     heard.on = false
     const most = connections?.most ?? 0
@@ -240,12 +259,12 @@ const run = async (tls: boolean): Promise<Outcome> => {
     const part = (share: number): string => seconds(back[Math.ceil(back.length * share) - 1] ?? NaN)
     const cpu = { server: after.server - before.server, database: after.database - before.database, clients: after.clients - before.clients }
     const last = down + (back.at(-1) ?? 0)
-    good = back.length === CLIENTS && last <= LIMIT && errors.size === 0 && silent === 0 && most <= DB_CONNECTIONS
-    say(`${CLIENTS} clients on ${postgres === null ? 'the embedded database' : 'Postgres'}, ${tls ? 'TLS' : 'plaintext'}: ${resumed.size} resumed, ${anew.size} logged in anew, ` +
+    good = back.length === CLIENTS && last <= LIMIT && errors.size === 0 && silent === 0 && most <= MOST_CONNECTIONS
+    say(`${CLIENTS} clients on ${postgres === null ? 'the embedded database' : 'Postgres'}, ${tls ? 'TLS' : 'plaintext'}${NODES > 1 ? `, on one of ${NODES} nodes` : ''}: ${resumed.size} resumed, ${anew.size} logged in anew, ` +
       `${errors.size} saw an error, ${CLIENTS - back.length} not back, ${silent} without an answer after that`)
-    say(`    the server listened ${seconds(down)} after the kill; from there 50 % were back after ${part(0.5)}, 99 % after ${part(0.99)}, the last after ${part(1)} (${seconds(last)} after the kill)`)
+    say(`    ${NODES > 1 ? 'they knew' : 'the server listened'} ${seconds(down)} after the kill; from there 50 % were back after ${part(0.5)}, 99 % after ${part(0.99)}, the last after ${part(1)} (${seconds(last)} after the kill)`)
     say(`    CPU meanwhile: server ${cpu.server.toFixed(1)} s${postgres === null ? ' (its database included)' : `, database ${cpu.database.toFixed(1)} s`}, the clients ${cpu.clients.toFixed(1)} s`)
-    if (connections !== null) say(`    database connections: ${most} at most, of ${DB_CONNECTIONS} allowed`)
+    if (connections !== null) say(`    database connections: ${most} at most, of ${MOST_CONNECTIONS} allowed`)
     const kinds = new Map<string, number>()
     for (const text of errors.values()) kinds.set(text, (kinds.get(text) ?? 0) + 1)
     for (const [text, n] of [...kinds].toSorted(([, a], [, b]) => b - a).slice(0, 10)) say(`    error, ${n} clients: ${text}`)
@@ -253,7 +272,8 @@ const run = async (tls: boolean): Promise<Outcome> => {
   } finally {
     for (const client of clients) client.quit()
     await connections?.stop()
-    await node?.stop()
+    for (const node of nodes) await node.stop()
+    await nats?.kill()
     await postgres?.stop('fast')
     process.off('exit', abandon)
     if (good) rmSync(scratch, { recursive: true, force: true })
@@ -265,6 +285,8 @@ const run = async (tls: boolean): Promise<Outcome> => {
 const problem = (): string | null => {
   if (!Number.isInteger(CLIENTS) || CLIENTS < 1 || CLIENTS > 20_000) return `--clients is '${flags.clients}'; it must be a number from 1 to 20000`
   if (flags.database !== 'embedded' && flags.database !== 'postgres') return `--database is '${flags.database}'; it must be embedded or postgres`
+  if (!Number.isInteger(NODES) || NODES < 1 || NODES > 10) return `--nodes is '${flags.nodes}'; it must be a number from 1 to 10`
+  if (NODES > 1 && flags.database !== 'postgres') return 'several nodes share one Postgres: --nodes goes with --database postgres'
   if (!existsSync('/proc/self/limits')) return 'CPU times are read from /proc, which is not here: this needs Linux'
   // Node has raised its own to the hard limit, and the server will
   const files = Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Infinity)

@@ -191,6 +191,8 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     const old = has
     const one = await resumed(b, 'juliet', id, has)
     const from = one.elements.findIndex((e) => e.name === 'resumed')
+    // what is not of the log, and comes to the node that she has left, comes to nobody
+    while (a.sessions.of('juliet@localhost').all.length > 0) await new Promise((resolve) => setTimeout(resolve, 10))
     romeo.send("<message to='juliet@localhost/balcony' type='headline'><body>news</body></message>")
     await one.next(body('news'))
     romeo.send(chat('juliet@localhost/balcony', 'one'))

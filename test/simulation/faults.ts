@@ -53,7 +53,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'the journal is read without the lock of the stream', rare: true, rule: 'durability.md D8, D9',
-    edit: { file: 'lib/store/takeover.js', from: "await tx.query('select 1 from resumption where account = $1 and session_id = $2 for update', [account, sessionId]);", to: '' },
+    edit: { file: 'lib/store/takeover.js', from: "await tx.query('select 1 from resumption where account = any($1) and session_id = any($2) order by account, session_id for update', keys);", to: '' },
   },
   {
     name: 'references dropped at takeover', rule: 'durability.md D9',

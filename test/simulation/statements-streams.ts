@@ -224,7 +224,11 @@ export const streamStatements: readonly (readonly [part: string, meaning: Meanin
   ['set h = greatest(r.h, f.h)', fold],
   ['with taken as (update presence set incarnation = $4', saveStream],
   ['incarnation in ($12, $3)', resume],
-  ['=select 1 from resumption where account = $1 and session_id = $2 for update', (_, [account, id]) => ({ locks: [streamLock(account as string, id as string)], run: () => [] })],
+  ['=select 1 from resumption where account = any($1) and session_id = any($2) order by account, session_id for update', (tables, [accounts, ids]) => ({
+    locks: [...tables.resumption.values()].filter((r) => (accounts as Column<string>).includes(r.account) && (ids as Column<string>).includes(r.session_id))
+      .map((r) => streamLock(r.account, r.session_id)).sort(),
+    run: () => [],
+  })],
   ['=select 1 from resumption where node = $1 and epoch = $2 and account = any($3) order by account, session_id for update', (tables, [node, epoch, accounts]) => ({
     locks: [...tables.resumption.values()].filter((r) => r.node === node && r.epoch === epoch && (accounts as Column<string>).includes(r.account))
       .map((r) => streamLock(r.account, r.session_id)).sort(),
@@ -271,10 +275,10 @@ export const streamStatements: readonly (readonly [part: string, meaning: Meanin
     },
   })],
   // lib/store/takeover.ts
-  ['select 1 from account where account = $1 for update', (_, [account]) => ({ locks: [accountLock(account as string)], run: () => [{}] })],
-  ['p.account = $1 and p.session_id = $2 and r.session_id is not null', reading((tables, [account, id]) => sessionsOf(tables, account as string)
-    .filter((p) => p.session_id === id && tables.resumption.get(streamKey(p.account, p.session_id))?.ended === null)
-    .map((p) => ({ ...leftOf(tables, p), owner: p.node, since: p.epoch })))],
+  ['select 1 from account where account = any($1) order by account for update', (_, [accounts]) => ({ locks: any(accounts).toSorted().map(accountLock), run: () => [{}] })],
+  ['p.account = any($1) and p.session_id = any($2) and r.session_id is not null', reading((tables, [accounts, ids]) => any(accounts).toSorted().flatMap((account) => sessionsOf(tables, account)
+    .filter((p) => (ids as Column<string>).includes(p.session_id) && tables.resumption.get(streamKey(p.account, p.session_id))?.ended === null)
+    .map((p) => ({ ...leftOf(tables, p), owner: p.node, since: p.epoch }))))],
   ['p.node = $1 and p.epoch = $2 and p.account = any($3)', reading((tables, [node, epoch, accounts]) => (accounts as Column<string>).toSorted()
     .flatMap((account) => sessionsOf(tables, account).filter((p) => p.node === node && p.epoch === epoch).map((p) => leftOf(tables, p))))],
   ['order by account limit $3) order by account for update', (tables, [node, epoch, limit]) => {

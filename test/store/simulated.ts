@@ -63,7 +63,7 @@ const draw = (chance: Random): { readonly name: string; readonly run: (calls: Ca
   const blob = z < 0.5 ? '' : record({ account, sessionId, incarnation, h: x + 1, records: [{ number: y + 1, seq: x + 1, form: 'original' }], requests: [], details: null })
   const commit = async (calls: Calls): Promise<unknown> => {
     const here = life(calls)
-    const generation = (await calls.db.query<{ generation: number }>('select a.account, a.generation, p.session_id as "sessionId", p.node, p.epoch from account a left join presence p on p.account = a.account\n    where a.account = any($1) and a.deleted is null', [[account]]))[0]?.generation ?? 0
+    const generation = (await calls.db.query<{ generation: number }>('select a.account, a.generation, p.session_id as "sessionId", p.resource, p.node, p.epoch from account a left join presence p on p.account = a.account\n    where a.account = any($1) and a.deleted is null', [[account]]))[0]?.generation ?? 0
     const made = await logStore(calls.db, here.node, 'always').commit({
       n: here.n + (fence === 0 ? 2 : 1), messages, blob, mark, at: 1000 + x, ...(fence === 1 ? {} : { fences: new Map([[account, fence === 2 ? generation + 1 : generation]]) }),
     })
