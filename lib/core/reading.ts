@@ -52,7 +52,8 @@ export interface Reading {
   room(session: Session): void
   /** It has no connection any more. */
   left(session: Session): void
-  write(session: Session, entry: LogEntry, frame: Stanza, form: Form, waits: boolean): boolean
+  /** @param late it may come behind what was sent later */
+  write(session: Session, entry: LogEntry, frame: Stanza, form: Form, waits: boolean, late?: boolean): boolean
 }
 
 /** ms after its binding in which a client says that it is available, if it does. */
@@ -126,8 +127,15 @@ export const makeReading = (parts: ReadingParts): Reading => {
     return form === null || write(session, entry, frame, form, true)
   }
 
-  const write = (session: Session, entry: LogEntry, frame: Stanza, form: Form, waits: boolean): boolean => {
-    const old = waits || clock.now() - entry.at > 1000
+  /**
+   * A restored session may have stood further on than the journal knows, for what went to a sibling alone has no record there. Where
+   * it is given that now, since the sibling is elsewhere or has acknowledged it, it comes behind what was sent after it: with <delay/> (D11).
+   */
+  const isLate = (session: Session, { seq, waiting }: LogEntry, elsewhere: readonly Location[]): boolean =>
+    restored.has(session) && (!waiting || parts.isAcknowledged(session.account, seq) || elsewhere.some((l) => l.sessionId !== session.id))
+
+  const write: Reading['write'] = (session, entry, frame, form, waits, late = waits) => {
+    const old = late || clock.now() - entry.at > 1000
     const delayed = old && form === 'original' ? withDelay(frame, session.jid.domain, entry.at) : entry.xml
     const octets = (entry.flags & ARCHIVED) === 0 || frame.empty ? delayed : withStanzaId(delayed, session.account, entry)
     const { nameEnd, declared, type } = frame
@@ -192,7 +200,7 @@ export const makeReading = (parts: ReadingParts): Reading => {
           return stop(session, state)
         }
         // D6: a hole found when reading is final
-        if (form !== null && !write(session, entry, frame, form, false)) return stop(session, state)
+        if (form !== null && !write(session, entry, frame, form, false, isLate(session, entry, elsewhere))) return stop(session, state)
         session.position = entry.seq
         // one page may be more than a write buffer takes (D13)
         if (isFull(session) && !await hasRoom(session, state)) return null

@@ -457,7 +457,8 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { routed } = item
     let ending: Ending = 'stored'
     try {
-      if (received !== null && elsewhere !== null && elsewhere.length > 0 && routed.session !== null) hasPut(routed.session, routed.to.bare, received.seq)
+      // where it has sessions is not known: those here are not handed it, and must not be given first what comes behind it (D11)
+      if (received !== null && (elsewhere === null || elsewhere.length > 0) && routed.session !== null) hasPut(routed.session, routed.to.bare, received.seq)
       if (received !== null && elsewhere !== null && handOver.received(message, received, elsewhere) > 0) ending = 'delivered'
       if (sent !== null && siblings !== null) handOver.sent(message, sent, siblings)
     } catch (error) {

@@ -1,6 +1,7 @@
 // An account with sessions on several nodes: each of them gets what it would get beside the others on one (durability.md D6,
 // routing.md, step 1), whatever the nodes believe of one another.
 import t from 'tap'
+import { AwayError } from '../../lib/base/errors.js'
 import { hasPutElsewhere } from '../../lib/core/behind.js'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
 import type { Contact, Location } from '../../lib/core/ports.js'
@@ -110,6 +111,22 @@ t.test('D11: what is not of the log says what it must not overtake, and its owne
   await turn(50)
   await other.life.quiet()
   t.same(bodies(other.juliet.got), ['nothing is missing', 'logged', 'behind it'])
+})
+
+t.test('D11: nor does it overtake a message that was committed when nobody could say where its receiver is', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  // juliet has logged in somewhere, so the commit returns a generation that is not known here
+  life.store.raise(JULIET)
+  const { owners } = life.store.presence
+  const away = (): Promise<never> => Promise.reject(new AwayError('simulated'))
+  Object.assign(life.store.presence, { owners: away })
+  await romeo.send(chat(`${JULIET}/balcony`, 'logged'))
+  await life.quiet()
+  t.same(bodies(juliet.got), [], 'its hint is lost')
+  Object.assign(life.store.presence, { owners })
+  await romeo.send(state(`${JULIET}/balcony`, 'behind it'))
+  t.ok(await until(() => bodies(juliet.got).length === 2))
+  t.same(bodies(juliet.got), ['logged', 'behind it'])
 })
 
 t.test('D15: a request that another node has taken is answered when that node is over or has it no more, and only then, and once', async (t) => {

@@ -171,6 +171,26 @@ t.test('D12: after a crash nobody is given what another session of the account h
   t.same([...bodies(balcony.got), ...bodies(other.got)], ['to the balcony'])
 })
 
+t.test('D11: what a sibling has had, and a session is given only because a crash has set it back, says that it is late', async (t) => {
+  for (const had of [true, false]) {
+    const life = setUp()
+    const [romeo, balcony] = await withBoth(life)
+    const phone = had ? await life.login(`${JULIET}/phone`, null) : null
+    await phone?.send('<presence><priority>1</priority></presence>')
+    await life.quiet()
+    if (!had) balcony.lose()
+    await romeo.send(chat(JULIET, 'parting'))
+    await life.quiet()
+    await romeo.send(`<message to='${JULIET}/balcony' type='headline'><body>sweet sorrow</body></message>`)
+    t.same(bodies(balcony.got), had ? ['sweet sorrow'] : [])
+    if (phone !== null) life.store.log.acknowledged.set(JULIET, new Set([1]))
+    const next = await life.crash()
+    const again = await resumed(next, balcony)
+    t.ok(await until(() => bodies(again.got).includes('parting')))
+    t.equal(again.got.some((g) => g.includes('parting') && g.includes("<delay xmlns='urn:xmpp:delay'")), had)
+  }
+})
+
 t.test('D12: after a crash who comes back later gets a copy of what went to who was back before', async (t) => {
   const life = setUp()
   const [, balcony] = await withBoth(life)

@@ -36,6 +36,8 @@ export interface ConnectionHost {
   readonly core: Core
   readonly host: Host
   readonly connections: Set<Connection>
+  /** As lib/net/host.ts has it: asked before anything goes to a socket. */
+  maySend(): boolean
   /** What was our bug. */
   bug(error: unknown): void
 }
@@ -104,7 +106,7 @@ export class Connection implements Outlet, Wire {
     switch (up.is) {
       case 'bind': return this.bindNew(up.account, up.resource)
       case 'resume': return this.resume(up.account, up.id, up.h)
-      case 'enable': return core.resumption.enable(this.session as Session, this, WINDOW, ({ id }) => this.down({ is: 'enabled', id })).catch((error: unknown) => {
+      case 'enable': return core.resumption.enable(this.session as Session, this, WINDOW, ({ id }) => this.send({ is: 'enabled', id })).catch((error: unknown) => {
         // its client begins anew
         if ((error as Error).name !== 'AwayError') throw error
         this.close(new StreamError('resource-constraint'))
@@ -139,7 +141,7 @@ export class Connection implements Outlet, Wire {
     try {
       await bindResource(this.node.host, this, parseJid(account), resource, '', (session) => {
         this.session = session
-        this.down({ is: 'bound', id: session.id })
+        this.send({ is: 'bound', id: session.id })
       })
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
@@ -150,10 +152,10 @@ export class Connection implements Outlet, Wire {
   private async resume(account: string, id: string, h: number): Promise<void> {
     const found = await this.node.core.resumption.resume(account, id, () => !this.isOver)
     if (found === null || typeof found === 'number') {
-      this.down({ is: 'failed', h: found })
+      this.send({ is: 'failed', h: found })
       return
     }
-    this.down({ is: 'resumed', h: found.h, incarnation: found.session.incarnation })
+    this.send({ is: 'resumed', h: found.h, incarnation: found.session.incarnation })
     this.session = found.session
     found.attach(this, this, h)
   }
@@ -170,15 +172,22 @@ export class Connection implements Outlet, Wire {
   }
 
   put(octets: string): void {
-    if (this.phase === 'open') this.down({ is: 'stanza', xml: octets })
+    if (this.phase === 'open') this.send({ is: 'stanza', xml: octets })
+  }
+
+  /** A node that has not renewed its lease in time says nothing any more (routing.md, step 8; lib/net/link.ts): the connection ends instead. */
+  private send(down: Down): void {
+    if (this.gone) return
+    if (this.node.maySend()) this.down(down)
+    else this.drop()
   }
 
   acknowledge(h: number): void {
-    this.down({ is: 'a', h })
+    this.send({ is: 'a', h })
   }
 
   request(): void {
-    this.down({ is: 'r' })
+    this.send({ is: 'r' })
   }
 
   flushed(): Promise<boolean> {
@@ -200,7 +209,7 @@ export class Connection implements Outlet, Wire {
   close(error: StreamError | null): void {
     if (this.phase !== 'open') return
     if (error !== null && !LEAVES_SESSION.includes(error.condition)) this.ended = true
-    this.down({ is: 'closed', condition: error?.condition ?? '' })
+    this.send({ is: 'closed', condition: error?.condition ?? '' })
     this.phase = 'closing'
     if (!this.held) this.leave()
   }

@@ -169,7 +169,7 @@ export const startNode = (parts: NodeParts): SimNode => {
     const { tick } = core
     setInterval(() => tick(), TICK)
     const host = { ...core, settings } as unknown as Host
-    started.running = { core, host, connections, bug: parts.bug, node, lease, bus: simulated }
+    started.running = { core, host, connections, maySend: () => lease.mayAct(), bug: parts.bug, node, lease, bus: simulated }
     say(`${id}/${node.epoch} serves`)
   }
   const insist = async (): Promise<void> => {
