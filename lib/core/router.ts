@@ -395,7 +395,8 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { routed } = item
     let ending: Ending = 'stored'
     try {
-      if (received !== null && elsewhere !== null && elsewhere.length > 0 && routed.session !== null) hasPut(routed.session, routed.to.bare, received.seq)
+      // D11: also where it is not known who is to have it, and nobody was told: what comes next on this stream must not overtake it
+      if (received !== null && (elsewhere === null || elsewhere.length > 0) && routed.session !== null) hasPut(routed.session, routed.to.bare, received.seq)
       if (received !== null && elsewhere !== null && handOver.received(message, received, elsewhere) > 0) ending = 'delivered'
       if (sent !== null && siblings !== null) handOver.sent(message, sent, siblings)
     } catch (error) {

@@ -1,6 +1,7 @@
 // An account with sessions on several nodes: each of them gets what it would get beside the others on one (durability.md D6,
 // routing.md, step 1), whatever the nodes believe of one another.
 import t from 'tap'
+import { AwayError } from '../../lib/base/errors.js'
 import { hasPutElsewhere } from '../../lib/core/behind.js'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
 import type { Contact, Location } from '../../lib/core/ports.js'
@@ -110,6 +111,24 @@ t.test('D11: what is not of the log says what it must not overtake, and its owne
   await turn(50)
   await other.life.quiet()
   t.same(bodies(other.juliet.got), ['nothing is missing', 'logged', 'behind it'])
+})
+
+t.test('D11: what is not of the log does not overtake a message of which it was not known who is to have it', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  const { presence } = life.store
+  const { lookup } = presence
+  life.store.raise(JULIET)
+  // once the message is committed its route cannot be looked up
+  presence.lookup = (accounts, node) => {
+    presence.lookup = lookup
+    return accounts.includes(JULIET) ? Promise.reject(new AwayError('test')) : lookup(accounts, node)
+  }
+  const before = juliet.got.length
+  await romeo.send(chat(JULIET, 'first'))
+  await romeo.send(`<message to='${JULIET}/balcony' type='chat' id='then'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+  await turn(50)
+  await life.quiet()
+  t.same(juliet.got.slice(before).filter((g) => g.startsWith('<message')).map((g) => (g.includes('<body>first') ? 'first' : 'then')), ['first', 'then'])
 })
 
 t.test('D15: a request that another node has taken is answered when that node is over or has it no more, and only then, and once', async (t) => {
