@@ -63,7 +63,7 @@ const draw = (chance: Random): { readonly name: string; readonly run: (calls: Ca
   const blob = z < 0.5 ? '' : record({ account, sessionId, incarnation, h: x + 1, records: [{ number: y + 1, seq: x + 1, form: 'original' }], requests: [], details: null })
   const commit = async (calls: Calls): Promise<unknown> => {
     const here = life(calls)
-    const generation = (await calls.db.query<{ generation: number }>('select a.account, a.generation, p.session_id as "sessionId", p.node, p.epoch from account a left join presence p on p.account = a.account\n    where a.account = any($1) and a.deleted is null', [[account]]))[0]?.generation ?? 0
+    const generation = (await calls.db.query<{ generation: number }>('select a.account, a.generation, p.session_id as "sessionId", p.resource, p.node, p.epoch from account a left join presence p on p.account = a.account\n    where a.account = any($1) and a.deleted is null', [[account]]))[0]?.generation ?? 0
     const made = await logStore(calls.db, here.node, 'always').commit({
       n: here.n + (fence === 0 ? 2 : 1), messages, blob, mark, at: 1000 + x, ...(fence === 1 ? {} : { fences: new Map([[account, fence === 2 ? generation + 1 : generation]]) }),
     })
@@ -137,7 +137,7 @@ const answer = async (work: Promise<unknown>): Promise<string> => {
 t.test('the simulated database answers as Postgres does', async (t) => {
   const real = await testDatabase(t)
   for (const account of ACCOUNTS) await real.query('insert into account (account) values ($1)', [account])
-  const simulated = new Database({ now: 0, after: (ms, _, run) => (ms < 1000 ? run() : undefined) }, meaningOf, new Set())
+  const simulated = new Database({ current: null, now: 0, after: (ms, _, run) => (ms < 1000 ? run() : undefined) }, meaningOf, new Set())
   for (const account of ACCOUNTS) simulated.tables.account.set(account, { seq: 0, generation: 0 })
   const process_ = makeProcess('contract', 1)
   const both: Calls[] = []
