@@ -4,7 +4,7 @@ import t from 'tap'
 import { simulate } from './helpers/simulate.js'
 
 /** Interleavings. */
-const RUNS = 1000
+const RUNS = 3000
 
 t.test('nothing is lost, doubled, out of order or without an end', { timeout: 110_000 }, async (t) => {
   const { code, output } = await simulate('--runs', String(RUNS), '--processes', String(Math.min(2, availableParallelism())))

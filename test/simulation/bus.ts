@@ -6,7 +6,7 @@ import type { Handed } from '../../lib/cluster/envelope.js'
 import { makeInvalidations } from '../../lib/cluster/invalidations.js'
 import { LIMITS, makeLane } from '../../lib/cluster/lane.js'
 import type { Lane } from '../../lib/cluster/lane.js'
-import type { Answer, Bus, Clock, HandOver, Location, Owner } from '../../lib/core/ports.js'
+import type { Answer, Bus, Clock, HandOver, Owner } from '../../lib/core/ports.js'
 import type { Process, Timing } from './scheduler.js'
 
 /** How the bus is; ms and probabilities. */

@@ -13,6 +13,8 @@ export interface ClientMood {
   /** Probabilities: that it answers `<r/>` at once, and not a while later; that it acknowledges what it gets unasked. */
   answers: number
   eager: number
+  /** ms that an acknowledgement takes at most. */
+  readonly lazy: number
 }
 
 interface Outgoing {
@@ -131,9 +133,15 @@ export class Client {
   }
 
   /** It forgets its stream, or its client has been started anew. */
-  rebind(): void {
+  rebind(avoid: string | null = null): void {
     this.wants = 'anew'
     if (this.way !== null) this.drop()
+    this.connect(avoid)
+  }
+
+  /** It is to come to rest: it comes back, and asks for what it waits for. */
+  settle(): void {
+    if (this.phase === 'bound' && this.queue.length > 0) this.request()
     this.connect()
   }
 
@@ -291,7 +299,7 @@ export class Client {
       case 'r':
         if (this.chance.chance(this.mood.answers)) this.put({ is: 'a', h: this.received })
         else {
-          this.timing.after(this.chance.between(20, 1500), null, () => {
+          this.timing.after(this.chance.between(20, this.mood.lazy), null, () => {
             if (way === this.way) this.put({ is: 'a', h: this.received })
           })
         }

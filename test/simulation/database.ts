@@ -126,7 +126,7 @@ export class Database {
       }
       if (fails === 'late') fail(there + back)
       if (transaction !== null) transaction.statements++
-      this.timing.after(fails === 'late' ? there + back + LATE : there, null, () => {
+      this.travel(fails === 'late' ? there + back + LATE : there, null, () => {
         if (era !== this.era || transaction?.over === true) {
           if (fails !== 'late') fail(back)
           return
@@ -150,7 +150,7 @@ export class Database {
             fail(back)
             return
           }
-          this.timing.after(back, process, () => {
+          this.travel(back, process, () => {
             // a connection that broke under the answer
             if (era !== this.era) reject(new AwayError('simulated crash'))
             else if (error === null) resolve(rows as R[])
@@ -167,14 +167,20 @@ export class Database {
       transaction.statements++
       // D3: it may still arrive after the connection was lost
       if (fails === 'late') this.timing.after(there + back, process, () => reject(new AwayError('simulated')))
-      this.timing.after(fails === 'late' ? there + back + LATE : there, null, () => {
+      this.travel(fails === 'late' ? there + back + LATE : there, null, () => {
         const done = fails !== 'away' && !transaction.over && era === this.era
         if (done) for (const change of transaction.writes) change()
         this.traced?.(`${process.name} ${done ? 'commits' : 'does not commit'} ${transaction.locks.join(', ')}`)
         this.release(transaction)
-        if (fails !== 'late') this.timing.after(back, process, () => (done && fails === 'never' && era === this.era ? resolve() : reject(new AwayError('simulated'))))
+        if (fails !== 'late') this.travel(back, process, () => (done && fails === 'never' && era === this.era ? resolve() : reject(new AwayError('simulated'))))
       })
     })
+  }
+
+  /** What takes no time is done at once, where that is not in the midst of what another process does: its timers would be theirs. */
+  private travel(ms: number, process: Process | null, arrive: () => void): void {
+    if (ms > 0 || (process !== null && process !== this.timing.current)) this.timing.after(ms, process, arrive)
+    else arrive()
   }
 
   /** Nobody waits for a frozen node (durability.md D4). */

@@ -5,23 +5,25 @@
 export interface Fault {
   readonly name: string
   readonly rule: string
+  /** Nothing can be seen of it, for other rules make up for it: which. */
+  readonly redundant?: string
+  /** Takes at least so many interleavings, which is more than the test has time for. */
+  readonly rare?: number
   /** Compiled file, and what stands there instead of what. none: in statements.ts. */
-  /** Not found in a thousand or two interleavings: it takes more, or other ones. */
-  readonly rare?: true
   readonly edit?: { readonly file: string; readonly from: string; readonly to: string }
 }
 
 export const FAULTS: readonly Fault[] = [
   {
-    name: 'TTL extended by reads', rare: true, rule: 'routing.md, step 4',
+    name: 'TTL extended by reads', rule: 'routing.md, step 4',
     edit: { file: 'lib/core/route-cache.js', from: 'updateAgeOnGet: false', to: 'updateAgeOnGet: true' },
   },
   {
-    name: 'no fill guard', rare: true, rule: 'routing.md, prior art',
+    name: 'no fill guard', rule: 'routing.md, prior art',
     edit: { file: 'lib/core/route-cache.js', from: 'const keep = !flight.tripped && began === era;', to: 'const keep = true;' },
   },
   {
-    name: 'error cached as none', rare: true, rule: 'routing.md, step 4: three outcomes',
+    name: 'error cached as none', rule: 'routing.md, step 4: three outcomes',
     edit: {
       file: 'lib/core/route-cache.js', from: "            count.unknown++;\n            return 'unknown';",
       to: '            entries.set(account, { route: NOWHERE, era }, { ttl: jitter(options.ttl) });\n            return NOWHERE;',
@@ -32,7 +34,9 @@ export const FAULTS: readonly Fault[] = [
     edit: { file: 'lib/core/route-cache.js', from: 'entry.route.generation >= generation)', to: 'entry.route.generation >= -1)' },
   },
   {
-    name: 'own sessions used at any generation', rare: true, rule: 'routing.md, step 1',
+    name: 'own sessions used at any generation', rule: 'routing.md, step 1',
+    // (of sessions without XEP-0198, which have no records, test/durability/elsewhere.ts shows it)
+    redundant: 'a session that can be resumed is written to only after its record is committed, and that commit compares the generation (D7, D2); its new owner gives it the message itself (D6)',
     edit: { file: 'lib/core/hand-over.js', from: '(members.get(account)?.generation ?? generation) < generation', to: '(members.get(account)?.generation ?? generation) < -1' },
   },
   {
@@ -43,16 +47,16 @@ export const FAULTS: readonly Fault[] = [
     name: 'gaps not noticed', rule: 'durability.md D6',
     edit: { file: 'lib/core/feed.js', from: 'if (session.position + 1 !== seq) {', to: 'if (seq < 0) {' },
   },
-  { name: 'delete by key alone', rule: 'routing.md, prior art: compare-and-delete' },
+  { name: 'delete by key alone', rare: 2000, rule: 'routing.md, prior art: compare-and-delete' },
   { name: 'no incarnation check', rule: 'durability.md D2, D8, D10' },
-  { name: 'incarnation read in the locking statement', rare: true, rule: 'durability.md D2' },
+  { name: 'incarnation read in the locking statement', rule: 'durability.md D2' },
   { name: 'only accounts with entries locked', rule: 'durability.md D2' },
   {
     name: 'a stream goes on without compare-and-set', rule: 'durability.md D9',
     edit: { file: 'lib/core/resumption.js', from: 'if (await store.resume({ ...row, incarnation, h, detached: null }, was)) {', to: 'if (await store.save({ ...row, incarnation, h, detached: null }) ?? true) {' },
   },
   {
-    name: 'the journal is read without the lock of the stream', rare: true, rule: 'durability.md D8, D9',
+    name: 'the journal is read without the lock of the stream', rare: 3000, rule: 'durability.md D8, D9',
     edit: { file: 'lib/store/takeover.js', from: "await tx.query('select 1 from resumption where account = any($1) and session_id = any($2) order by account, session_id for update', keys);", to: '' },
   },
   {

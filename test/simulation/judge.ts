@@ -29,6 +29,8 @@ interface Asked {
   /** The generation of the account then, and that the asker's node had heard. */
   readonly generation: number
   readonly heard: number
+  /** By its row it was there then, whether its client knew or not. */
+  readonly there: boolean
 }
 
 interface Online {
@@ -95,8 +97,10 @@ export class Judge {
   }
 
   asks(sender: Seen, id: string, to: Seen, node: string): void {
-    this.generation(to.account)
-    this.asked.set(id, { to, at: this.parts.now(), node, generation: this.generation(to.account), heard: this.parts.heard(node, to.account) })
+    this.asked.set(id, {
+      to, at: this.parts.now(), node, generation: this.generation(to.account), heard: this.parts.heard(node, to.account),
+      there: this.isThere(to),
+    })
   }
 
   bindsSoon(client: Seen): void {
@@ -223,13 +227,24 @@ export class Judge {
     const { now, lostAt, failedAt, ttl } = this.parts
     const there = this.online.get(asked.to.full)
     const { generation, at } = this.changed.get(asked.to.account) ?? { generation: -1, at: Infinity }
-    if (there === undefined || generation !== asked.generation || this.generation(asked.to.account) !== asked.generation || there.since >= asked.at) return
-    const known = asked.heard >= asked.generation
-    const old = asked.at - Math.max(at, there.since) > ttl
-    const isWell = failedAt() < asked.at && lostAt() < asked.at
-    if (isWell && (old || (known && lostAt() < Math.min(at, there.since)))) {
+    if (generation !== asked.generation || this.generation(asked.to.account) !== asked.generation) return
+    // a node that has heard of the change does not answer from before it, not even while its look-ups fail
+    if (asked.there && this.isThere(asked.to) && asked.heard >= asked.generation && lostAt() < at) {
+      this.violated(`${asked.to.full} is there since ${asked.node} has heard of it, and it says of ${id} that nobody is`)
+      return
+    }
+    if (there === undefined || there.since >= asked.at || asked.at - Math.max(at, there.since) <= ttl) return
+    if (failedAt() < asked.at && lostAt() < asked.at) {
       this.violated(`${asked.to.full} is on ${there.node} for ${Math.round(now() - there.since)} ms, and ${asked.node} says of ${id} that nobody is there`)
     }
+  }
+
+  /** By its row, and its node's: until others have taken over what a node that is over has left, nobody is there. */
+  private isThere({ account, resource }: Seen): boolean {
+    const { presence, node } = this.parts.tables()
+    const row = presence.get(account)?.get(resource)
+    const its = row?.state === 'live' ? node.get(row.node) : undefined
+    return its !== undefined && its.epoch === row?.epoch && !its.signedOff
   }
 
   /** Of an account, and since when it is so. */

@@ -4,7 +4,7 @@ import type { Settings } from '../../lib/base/config.js'
 import { AwayError } from '../../lib/base/errors.js'
 import type { jidParser } from '../../lib/base/jid.js'
 import { makeLease } from '../../lib/cluster/lease.js'
-import type { Lease } from '../../lib/cluster/lease.js'
+import type { Lease, LeaseTimes } from '../../lib/cluster/lease.js'
 import { makeCore } from '../../lib/core/core.js'
 import type { Core, Stores } from '../../lib/core/core.js'
 import type { Bus, Clock, Db, Owner } from '../../lib/core/ports.js'
@@ -24,16 +24,16 @@ import type { ConnectionHost, Down } from './connection.js'
 import { EPOCH } from './scheduler.js'
 import type { Process, Timing } from './scheduler.js'
 
-/** ms; those of routing.md, step 8, made short. */
-export const TIMES = { lease: 1500, grace: 1500, silentAfter: 2500 }
 const SWEEP = 2000
-const TICK = 1000
 /** ms after which a start that failed is tried again. */
 const AGAIN = 300
 
 export interface NodeParts {
   readonly id: string
   readonly process: Process
+  readonly times: LeaseTimes
+  /** ms */
+  readonly tick: number
   readonly timing: Timing
   readonly network: Network
   readonly db: Db
@@ -67,7 +67,7 @@ const DOMAINS: ReadonlySet<string> = new Set(['localhost'])
 
 /** To be called by its process. */
 export const startNode = (parts: NodeParts): SimNode => {
-  const { id, process, timing, network, db, settings, say } = parts
+  const { id, process, times, timing, network, db, settings, say } = parts
   const clock: Clock = {
     now: () => EPOCH + parts.clocks.ahead + timing.now * process.rate,
     monotonic: () => timing.now * process.rate - parts.clocks.stood,
@@ -101,7 +101,7 @@ export const startNode = (parts: NodeParts): SimNode => {
       }
     }
     const lease = started.lease = makeLease({
-      store: leaseStore(db, node, TIMES.lease / 3), clock, node, times: TIMES,
+      store: leaseStore(db, node, times.lease / 3), clock, node, times,
       events: {
         silent: () => {
           say(`${id} falls silent`)
@@ -167,7 +167,7 @@ export const startNode = (parts: NodeParts): SimNode => {
     await look()
     setInterval(() => void look(), SWEEP)
     const { tick } = core
-    setInterval(() => tick(), TICK)
+    setInterval(() => tick(), parts.tick)
     const host = { ...core, settings } as unknown as Host
     started.running = { core, host, connections, maySend: () => lease.mayAct(), bug: parts.bug, node, lease, bus: simulated }
     say(`${id}/${node.epoch} serves`)

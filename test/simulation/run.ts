@@ -1,4 +1,4 @@
-// The simulation of the routing protocol from the command line. Each seed is one interleaving.
+// The simulation of the routing protocol from the command line. Each seed is one interleaving, most of them small (sizes.ts).
 //   npm run simulate -- [--runs 20000] [--seed 1] [--processes 2] [--fault NAME] [--trace] [--statements] [--list]
 // --trace: the interleaving of --seed alone, told event by event; --statements: with what is written to the database.
 // --fault: with a rule broken on purpose (--list names them); it ends at the first violation.
@@ -29,11 +29,14 @@ const PROGRESS = 10_000
 /** Violations that are shown. */
 const SHOWN = 20
 
-/** Constants made small: what a node allocates for its first accounts is most of what a run would cost. */
+/** Constants made small: what a node allocates for its first accounts is most of what a run would cost, and then what it waits for. */
 const SMALL: readonly Edit[] = [
   { file: 'lib/core/resends.js', from: 'const ACCOUNTS = 50_000;', to: 'const ACCOUNTS = 20;' },
   { file: 'lib/core/accounts.js', from: 'const REMEMBERED = 50_000;', to: 'const REMEMBERED = 1;' },
   { file: 'lib/core/blocklists.js', from: 'const REMEMBERED = 20_000;', to: 'const REMEMBERED = 20;' },
+  { file: 'lib/core/outstanding.js', from: 'const MOST = 20_000;', to: 'const MOST = 100;' },
+  { file: 'lib/core/acknowledgements.js', from: 'const WITHIN = 500;', to: 'const WITHIN = 100;' },
+  { file: 'lib/core/core.js', from: 'max: 10_000, ttl: 60_000', to: 'max: 20, ttl: 60_000' },
 ]
 
 const simulate = async (): Promise<boolean> => {
@@ -71,7 +74,7 @@ const simulate = async (): Promise<boolean> => {
 const share = async (): Promise<boolean> => {
   const each = Math.ceil(RUNS / PROCESSES)
   const ends = await Promise.all(Array.from({ length: PROCESSES }, (_, i) => new Promise<boolean>((resolve) => {
-    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), '--runs', String(Math.min(each, RUNS - i * each)), '--seed', String(SEED + i * each)], { stdio: 'inherit' })
+    const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), '--runs', String(Math.min(each, RUNS - i * each)), '--seed', String(SEED + i * each)], { stdio: 'inherit' })
     child.on('close', (code) => resolve(code === 0))
   })))
   return ends.every(Boolean)

@@ -30,6 +30,8 @@ export const makeProcess = (name: string, rate: number): Process => ({ name, rat
 /** What the store, the bus and the clients need of time. */
 export interface Timing {
   readonly now: number
+  /** Whose code runs; null: nobody's. */
+  readonly current: Process | null
   after(ms: number, process: Process | null, run: () => void): void
 }
 
@@ -116,8 +118,8 @@ export class Scheduler implements Timing {
 
 const before = (a: Happening, b: Happening): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
 
-/** Resolves when no promise can go on: a turn begins only when all microtasks are done. */
-const settled = (): Promise<void> => new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)))
+/** Resolves when no promise can go on: of the tasks that a microtask (and only that asks here) puts off, the first comes when all microtasks are done. */
+const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
 
 /** As setTimeout returns it, as far as anybody asks. */
 interface Handle {

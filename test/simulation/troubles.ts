@@ -19,6 +19,8 @@ export interface Troubled {
   failedAt: number
   /** Wall clocks may be set; otherwise machines may sleep. */
   readonly steps: boolean
+  /** Troubles may be long. */
+  readonly long: boolean
   say(text: string): void
   start(id: string): void
   kill(id: string): void
@@ -39,14 +41,16 @@ export const schedule = (world: Troubled, span: number): Trouble => {
     scheduler.after(at + ms, null, end)
     return { until: at + ms }
   }
+  /** ms, the short ones first. */
+  const lasting = (list: readonly number[]): number => chance.pick(world.long ? list : list.slice(0, 2))
   switch (chance.below(9)) {
     case 0: case 1:
-      return during(chance.pick([50, 500, 2500]), () => world.kill(id), () => world.start(id))
+      return during(lasting([50, 500, 2500]), () => world.kill(id), () => world.start(id))
     case 2: case 3: // or its machine sleeps, and its monotonic clock with it
-      return freeze(world, id, at, chance.pick([40, 300, 1500, 5000]), !world.steps && chance.chance(0.5))
+      return freeze(world, id, at, lasting([40, 300, 1500, 5000]), !world.steps && chance.chance(0.5))
     case 4: {
       const who = chance.chance(0.5) ? id : ''
-      return during(chance.pick([50, 400, 1500]), () => {
+      return during(lasting([50, 400, 1500]), () => {
         world.say(`the database fails ${who === '' ? 'everybody' : who}`)
         world.failing.set(who, chance.pick([0.2, 0.6, 1]))
       }, () => void world.failing.delete(who))
@@ -59,7 +63,7 @@ export const schedule = (world: Troubled, span: number): Trouble => {
       }, () => {})
     case 6: {
       const noticed = chance.chance(0.7)
-      return during(chance.pick([100, 800, 2000]), () => {
+      return during(lasting([100, 800, 2000]), () => {
         world.say(`${id} is cut off from the bus`)
         network.cut.add(id)
         const node = world.nodes.get(id)
@@ -71,7 +75,7 @@ export const schedule = (world: Troubled, span: number): Trouble => {
       })
     }
     case 7:
-      return during(chance.pick([100, 1000, 3000]), () => {
+      return during(lasting([100, 1000, 3000]), () => {
         world.say('the bus loses')
         world.bus.loss = chance.pick([0.1, 0.5])
       }, () => {

@@ -5,6 +5,7 @@ import type { Random } from '../../lib/chaos/random.js'
 import { defaultSettings } from '../../lib/base/config.js'
 import type { Settings } from '../../lib/base/config.js'
 import { jidParser } from '../../lib/base/jid.js'
+import type { LeaseTimes } from '../../lib/cluster/lease.js'
 import { memoryStore } from '../helpers/core.js'
 import { Network } from './bus.js'
 import type { BusMood } from './bus.js'
@@ -15,7 +16,11 @@ import type { Fate } from './database.js'
 import { Judge } from './judge.js'
 import { startNode } from './node.js'
 import type { SimNode } from './node.js'
+import { sceneOf } from './scenes.js'
+import type { Scene } from './scenes.js'
 import { live, makeProcess, Scheduler } from './scheduler.js'
+import { sizeOf, some } from './sizes.js'
+import type { Size } from './sizes.js'
 import { meaningOf } from './statements.js'
 import { schedule } from './troubles.js'
 import type { Trouble } from './troubles.js'
@@ -25,10 +30,12 @@ export interface Interleaving {
   readonly violations: readonly string[]
 }
 
-/** ms in which it has to come to rest, and that it is watched afterwards. */
+/** ms in which it has to come to rest. */
 const REST = 20_000
-const WATCHED = 1200
 const RESOURCES = ['romeo/a', 'juliet/a', 'juliet/b', 'nurse/a', 'romeo/b']
+
+/** ms between two ticks of a node's core. */
+const TICK = 1000
 
 const parser = jidParser()
 
@@ -42,16 +49,23 @@ export class World {
   readonly judge: Judge
   readonly clients: Client[] = []
   readonly nodes = new Map<string, SimNode>()
+  readonly size: Size
+  readonly scene: Scene | null
   readonly clocks = new Map<string, { ahead: number; stood: number }>()
   /** What becomes of statements: by node, and of all. */
   readonly failing = new Map<string, number>()
   readonly calm: boolean
   readonly steps: boolean
+  /** Troubles may be long. */
+  readonly long: boolean
   /** When the database last failed anybody. */
   failedAt = -Infinity
   private readonly client: ClientMood
+  /** ms, of each way to the database; and how probable it is that one takes no time at all. */
   private readonly latency: number
+  private readonly near: number
   private readonly settings: Settings
+  private readonly times: LeaseTimes
   private readonly log: ((text: string) => void) | null
   private readonly heard = new Map<string, number>()
   private readonly others
@@ -60,16 +74,21 @@ export class World {
   constructor(seed: number, broken: ReadonlySet<string>, log: ((text: string) => void) | null) {
     const chance = this.chance = random(`simulation ${seed}`)
     this.log = log
-    this.calm = chance.chance(0.25)
+    const size = this.size = sizeOf(seed)
+    const scene = this.scene = size.long < 1 ? sceneOf(chance) : null
+    this.calm = scene?.calm ?? chance.chance(0.25)
     this.steps = chance.chance(0.5)
+    this.long = chance.chance(size.long)
+    this.times = chance.pick(size.leases)
     this.bus = { latency: chance.pick([0.3, 2, 10]), slow: chance.pick([0, 0, 0.1, 0.3]), slowest: this.calm ? 150 : 600, loss: 0, reorders: false }
-    this.client = { latency: chance.pick([0.5, 5, 30]), answers: chance.pick([1, 1, 0.5, 0.2]), eager: chance.pick([0, 0.3, 0.8]) }
-    this.latency = chance.pick([0.2, 1, 5])
+    this.client = { latency: chance.pick([0.5, 5, 30]), answers: chance.pick([1, 1, 0.5, 0.2]), eager: chance.pick([0, 0.3, 0.8]), lazy: size.lazy }
+    this.latency = scene?.latency ?? chance.pick([0.2, 1, 5])
+    this.near = scene !== null && scene.latency !== null ? 0 : chance.pick(size.near)
     this.network = new Network(this.scheduler, chance, this.bus)
     this.database = new Database(this.scheduler, meaningOf, broken)
     this.settings = defaultSettings({
-      routeCacheEntries: 8, routeNegativeEntries: 8, routeTtl: chance.pick([1, 2, 30]), traceEntries: 0, capsEntries: 8, offlinePage: chance.pick([2, 100]),
-      archive: chance.pick(['always', 'off']), foldEvery: this.calm ? 4 : 1, resumeWindow: 600, silentAfter: 60,
+      routeCacheEntries: scene?.routes ?? chance.pick(size.routes), routeNegativeEntries: 8, routeTtl: scene?.ttl ?? chance.pick(size.ttls), traceEntries: 0, capsEntries: 8, offlinePage: chance.pick([2, 100]),
+      archive: chance.pick(['always', 'off']), foldEvery: scene?.foldEvery ?? (this.calm ? 4 : 1), resumeWindow: 600, silentAfter: 60,
     })
     this.judge = new Judge({
       tables: () => this.database.tables, now: () => this.scheduler.now, say: (text) => this.say(text), calm: this.calm, ttl: this.settings.routeTtl * 1150 + 100,
@@ -78,7 +97,7 @@ export class World {
       heard: (node, account) => this.heard.get(`${node} ${account}`) ?? -1,
     })
     this.database.written = (entry) => this.judge.committed(entry)
-    const names = RESOURCES.slice(0, chance.pick([2, 3, 3, 4, 5])).map((name) => name.replace('/', '@localhost/'))
+    const names = RESOURCES.slice(0, scene?.clients ?? chance.pick(size.clients)).map((name) => name.replace('/', '@localhost/'))
     const accounts = [...new Set(names.map((name) => name.split('/')[0] as string))]
     for (const account of accounts) this.database.tables.account.set(account, { seq: 0, generation: 0 })
     this.others = memoryStore(accounts).others
@@ -101,7 +120,7 @@ export class World {
     const bug = (error: unknown): void => this.judge.violated(`a bug on ${id}: ${(error as Error).stack ?? String(error)}`)
     this.scheduler.after(0, process, () => {
       this.nodes.set(id, startNode({
-        id, process, timing: this.scheduler, network: this.network, db: this.database.connect(process, () => this.fate(id)), settings: this.settings, jid: parser,
+        id, process, times: this.times, tick: this.scene?.tick ?? TICK, timing: this.scheduler, network: this.network, db: this.database.connect(process, () => this.fate(id)), settings: this.settings, jid: parser,
         others: this.others, clocks, bug, say: (text) => this.say(text),
         lost: () => this.scheduler.after(this.chance.between(10, 100), null, () => {
           if (process.dead) return
@@ -137,7 +156,8 @@ export class World {
 
   private fate(id: string): Fate {
     const { chance } = this
-    const [there, back] = [chance.exponential(this.latency), chance.exponential(this.latency)]
+    const way = (): number => (this.near > 0 && chance.chance(this.near) ? 0 : chance.exponential(this.latency))
+    const [there, back] = [way(), way()]
     const probability = Math.max(this.failing.get(id) ?? 0, this.failing.get('') ?? 0)
     if (probability === 0 || !chance.chance(probability)) return { there, back, fails: 'never' }
     this.failedAt = this.scheduler.now
@@ -151,7 +171,7 @@ export class World {
     this.failing.clear()
     Object.assign(this.bus, { loss: 0, slow: 0 })
     this.client.answers = 1
-    for (const client of this.clients) client.connect()
+    for (const client of this.clients) client.settle()
   }
 
   /** Who has something to do yet. */
@@ -201,36 +221,42 @@ const act = (world: World): void => {
 export const interleave = async (seed: number, broken: ReadonlySet<string>, log: ((text: string) => void) | null, statements = false): Promise<Interleaving> => {
   const world = new World(seed, broken, log)
   if (statements) world.database.traced = (text) => world.say(`  ${text}`)
-  const { scheduler, chance, clients, judge } = world
+  const { scheduler, chance, clients, judge, size, scene } = world
   live(scheduler, chance)
-  for (const id of ['n1', 'n2', 'n3'].slice(0, chance.pick([2, 3]))) world.start(id)
-  await scheduler.run(100)
-  for (const client of clients) {
-    client.connect()
+  const nodes = ['n1', 'n2', 'n3'].slice(0, scene === null ? chance.pick(size.nodes) : 2)
+  for (const id of nodes) world.start(id)
+  await scheduler.run(100, () => world.nodes.size === nodes.length && [...world.nodes.values()].every((node) => node.running !== null))
+  clients.forEach((client, i) => {
+    const on = scene?.at[i]
+    if (on === null) return
+    client.connect(on === undefined ? null : nodes.find((id) => id !== on))
     if (chance.chance(0.3)) client.carbons()
+  })
+  await scheduler.run(400, () => clients.every((client, i) => scene?.at[i] === null || client.idle))
+  await scheduler.run(scene === null ? play(world) : scene.play(world))
+  world.heal()
+  const began = scheduler.now
+  let rested = false
+  while (!rested && scheduler.now - began < REST) {
+    await scheduler.run(size.step)
+    rested = judge.atRest && clients.every((client) => client.idle)
+    if (judge.violations.length > 0) break
   }
-  await scheduler.run(400)
-  const span = chance.pick([100, 600, 3000])
-  for (let i = 5 + chance.below(10); i > 0; i--) scheduler.after(chance.between(0, span), null, () => act(world))
+  if (rested) await scheduler.run(size.watched)
+  if (judge.violations.length === 0) judge.end(rested, world.restless())
+  return { events: scheduler.count, violations: judge.violations }
+}
+
+/** Whatever clients do and whatever goes wrong. Returns the ms from now when it is over. */
+const play = (world: World): number => {
+  const { scheduler, chance, clients, size } = world
+  const span = chance.pick(size.spans)
+  for (let i = some(chance, size.acts); i > 0; i--) scheduler.after(chance.between(0, span), null, () => act(world))
   if (chance.chance(0.25)) {
     // somebody asks somebody again and again: what is read often must not live longer
     const [who, whom] = [chance.pick(clients), chance.pick(clients)]
     for (let at = 0; at < span; at += chance.between(100, 400)) scheduler.after(at, null, () => who.ping(whom))
   }
-  let ends = span
-  const troubles: Trouble[] = world.calm ? [] : Array.from({ length: 1 + chance.below(3) }, () => schedule(world, span))
-  for (const { until } of troubles) ends = Math.max(ends, until)
-  await scheduler.run(ends + 1)
-  world.heal()
-  const began = scheduler.now
-  let rested = false
-  while (!rested && scheduler.now - began < REST) {
-    await scheduler.run(250)
-    rested = judge.atRest && clients.every((client) => client.idle)
-    if (judge.violations.length > 0) break
-  }
-  // what comes twice comes late
-  if (rested) await scheduler.run(WATCHED)
-  if (judge.violations.length === 0) judge.end(rested, world.restless())
-  return { events: scheduler.count, violations: judge.violations }
+  const troubles: Trouble[] = world.calm ? [] : Array.from({ length: some(chance, size.troubles) }, () => schedule(world, span))
+  return Math.max(span, ...troubles.map(({ until }) => until)) + 1
 }
