@@ -110,7 +110,7 @@ export interface Server {
 
 const SYSTEM_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 /** Without other nodes there is nobody to ask or to tell. */
-const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), hand: (_to, _account, _xml, settle) => settle('refused'), invalidate: () => {} }
+const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), hand: (_to, _account, _xml, _declared, settle) => settle('refused'), invalidate: () => {} }
 const databaseOf = ({ databaseUrl }: Settings): string => {
   if (databaseUrl === null) throw new UsageError('NATS_URL connects nodes that share one Postgres: set DATABASE_URL, too')
   return databaseUrl

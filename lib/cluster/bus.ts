@@ -217,9 +217,9 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     }
   }
   let left: Promise<void> | null = null
-  const hand: Bus['hand'] = ({ node: id, epoch, sessionId }, account, xml, settle) => {
+  const hand: Bus['hand'] = ({ node: id, epoch, sessionId }, account, xml, declared, settle) => {
     if (link.up && !closing) {
-      laneTo(subjectOf(id, epoch)).send({ account, sessionId, xml, kind: kindOf(xml) }, settle)
+      laneTo(subjectOf(id, epoch)).send({ account, sessionId, xml, kind: kindOf(xml), declared }, settle)
       return
     }
     counters.busy++
@@ -236,7 +236,7 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     get largest() {
       return largest()
     },
-    hand, send: (to, account, xml) => new Promise((resolve) => hand(to, account, xml, resolve)),
+    hand, send: (to, account, xml, declared = false) => new Promise((resolve) => hand(to, account, xml, declared, resolve)),
     invalidate: (account, generation) => invalidations.tell(account, generation),
     close: (signOff) => left ??= leave(signOff),
   }

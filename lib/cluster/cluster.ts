@@ -161,9 +161,9 @@ const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
       get largest() {
         return bus.largest
       },
-      send: (to, account, xml) => (lease.mayAct() ? bus.send(to, account, xml) : Promise.resolve('busy')),
-      hand: (to, account, xml, settle) => {
-        if (lease.mayAct()) bus.hand(to, account, xml, settle)
+      send: (to, account, xml, declared) => (lease.mayAct() ? bus.send(to, account, xml, declared) : Promise.resolve('busy')),
+      hand: (to, account, xml, declared, settle) => {
+        if (lease.mayAct()) bus.hand(to, account, xml, declared, settle)
         else settle('busy')
       },
       invalidate: (account, generation) => {

@@ -2,7 +2,8 @@
 // (lib/base/octets.ts). Whatever comes in is read within its bounds and to its last octet, or it is null: nothing here throws
 // on what another node has sent.
 //
-//   request       version u8, deadline f64, n u16, n × (kind u8, account u16, session u16, xml u32: lengths; the three)
+//   request       version u8, deadline f64, n u16, n × (kind u8, with 4 where it declares jabber:client itself, account u16, session u16,
+//                 xml u32: lengths; the three)
 //   answer        version u8, n u16, n × (code u8, and f64 behind NO_SESSION_AT: the generation)
 //   refusal       0 u8: none of the request was acted on. No version has this number, so that all versions understand it
 //   invalidation  version u8, node u16: length, epoch f64, number f64, n u32, node, n × (account u16: length, generation f64, account)
@@ -10,7 +11,7 @@ import { toOctets, toText } from '../base/octets.js'
 import type { Kind } from '../base/stanza.js'
 import type { Answer } from '../core/ports.js'
 
-export const VERSION = 1
+export const VERSION = 2
 /** The answer to a request that came late or cannot be read, in every version. */
 export const REFUSAL: Uint8Array = Uint8Array.of(0)
 
@@ -22,6 +23,8 @@ export interface Handed {
   /** Octets. */
   readonly xml: string
   readonly kind: Kind
+  /** It declares jabber:client itself (Frame.declared). */
+  readonly declared: boolean
 }
 
 export interface Request {
@@ -44,6 +47,7 @@ export interface Invalidation {
 }
 
 const KINDS = ['message', 'presence', 'iq'] as const
+const DECLARED = 4
 const REPLIES = ['accepted', 'refused', 'busy', 'unknown'] as const
 const NO_SESSION = 4
 const NO_SESSION_AT = 5
@@ -67,10 +71,10 @@ export const encodeRequest = ({ deadline, items }: Request): Uint8Array => {
   let at = out.writeUInt8(VERSION)
   at = out.writeDoubleBE(deadline, at)
   at = out.writeUInt16BE(items.length, at)
-  for (const { account, sessionId, xml, kind } of items) {
+  for (const { account, sessionId, xml, kind, declared } of items) {
     const name = toOctets(account)
     const session = toOctets(sessionId)
-    at = out.writeUInt8(KINDS.indexOf(kind), at)
+    at = out.writeUInt8(KINDS.indexOf(kind) | (declared ? DECLARED : 0), at)
     at = out.writeUInt16BE(name.length, at)
     at = out.writeUInt16BE(session.length, at)
     at = out.writeUInt32BE(xml.length, at)
@@ -87,10 +91,11 @@ export const decodeRequest = (data: Uint8Array): Request | null => read(data, (f
   if (!Number.isFinite(deadline)) return null
   const items: Handed[] = []
   for (let n = from.short(); n > 0; n--) {
-    const kind = KINDS[from.byte()]
+    const bits = from.byte()
+    const kind = KINDS[bits & ~DECLARED]
     if (kind === undefined) return null
     const [account, session, xml] = [from.short(), from.short(), from.long()]
-    items.push({ kind, account: from.text(account), sessionId: from.text(session), xml: from.octets(xml) })
+    items.push({ kind, declared: (bits & DECLARED) !== 0, account: from.text(account), sessionId: from.text(session), xml: from.octets(xml) })
   }
   return { deadline, items }
 })

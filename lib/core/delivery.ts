@@ -64,6 +64,7 @@ export interface Delivery {
 /** What goes to other nodes. */
 export interface Across {
   readonly octets: string
+  readonly declared: boolean
   /** A request is remembered until it is answered; null: it is none. */
   readonly request: Asked | null
   /** The entry of the receiver's log that it must not overtake (durability.md D11), in words among nodes; '': none. */
@@ -80,10 +81,10 @@ const outcome = ({ request }: Across, tried: readonly Location[], taken: number)
 const isWrong = (answer: HandOver): boolean => answer !== 'accepted' && answer !== 'busy' && answer !== 'too large' && answer !== 'unknown'
 
 export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, outstanding: Outstanding): Delivery => {
-  const hand = async (to: Jid, locations: readonly Location[], { octets, request, behind }: Across, served: Set<string>): Promise<boolean> => {
+  const hand = async (to: Jid, locations: readonly Location[], { octets, declared, request, behind }: Across, served: Set<string>): Promise<boolean> => {
     // its answer may come before what is said here
     if (request !== null) for (const location of locations) outstanding.sent(request, location)
-    const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, behind + octets)))
+    const answers = await Promise.all(locations.map((location) => bus.send(location, to.bare, behind + octets, declared)))
     answers.forEach((answer, i) => {
       if (answer === 'accepted') served.add((locations[i] as Location).sessionId)
       else if (request !== null && answer === 'unknown') outstanding.giveUp(request)
@@ -107,7 +108,7 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
   }
 
   return {
-    alone: (to, location, found, choice, what, told) => bus.hand(location, to.bare, what.behind + what.octets, (answer) => {
+    alone: (to, location, found, choice, what, told) => bus.hand(location, to.bare, what.behind + what.octets, what.declared, (answer) => {
       told(answer === 'accepted' ? 1 : isWrong(answer) ? again(to, found, choice, what, new Set()) : 0)
     }),
     across: async (to, found, choice, what) => {

@@ -25,6 +25,8 @@ export interface Handed {
   readonly account: string
   readonly sessionId: string
   readonly xml: string
+  /** A stanza that declares jabber:client itself. */
+  readonly declared?: boolean
 }
 
 export interface HandOver {
@@ -181,10 +183,16 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     return ids.length > 0 && originals.length === 0 ? nobody : 'accepted'
   }
 
-  const stanza = ({ account, sessionId, xml: text }: Handed): Answer => {
+  const stanza = ({ account, sessionId, xml: text, declared = false }: Handed): Answer => {
     const { after, xml } = readBehind(text)
     const session = sessions.of(account).all.find((s) => s.id === sessionId)
     if (session === undefined) return { generation: members.get(account)?.generation ?? null }
+    if (after !== null) feed.lacks(session, after)
+    // most are messages, of which nothing needs to be read
+    if (xml.startsWith('<message')) {
+      feed.expects(session)
+      return post(session, xml, declared, after ?? 0) ? 'accepted' : { generation: null }
+    }
     const frame = frameOf(xml) as Stanza
     const from = jid(frame.from)
     if (from === null) return 'refused'
@@ -195,8 +203,6 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     }
     // XEP-0191 §3.3: whom it blocks is known here, and not to who sent it
     if (frame.kind === 'presence' && from.bare !== account && isBlocked(session.member.blocks, from)) return 'accepted'
-    if (frame.kind === 'message') feed.expects(session)
-    if (after !== null) feed.lacks(session, after)
     return post(session, xml, frame.declared, after ?? 0) ? 'accepted' : { generation: null }
   }
 

@@ -408,9 +408,9 @@ export interface Bus {
   /** False: nothing gets through now, nor is anything heard. */
   readonly up: boolean
   /** Never rejects, and resolves in bounded time. */
-  send(to: Location, account: string, xml: string): Promise<HandOver>
-  /** As `send`, for what comes by the thousand. @param settle must not throw */
-  hand(to: Location, account: string, xml: string, settle: (answer: HandOver) => void): void
+  send(to: Location, account: string, xml: string, declared?: boolean): Promise<HandOver>
+  /** As `send`, for what comes by the thousand. @param declared a stanza that declares jabber:client itself (Frame.declared) @param settle must not throw */
+  hand(to: Location, account: string, xml: string, declared: boolean, settle: (answer: HandOver) => void): void
   /** Tell the other nodes that an account's sessions changed (routing.md, step 6). */
   invalidate(account: string, generation: number): void
 }

@@ -51,6 +51,8 @@ interface Entry {
   readonly era: number
   /** When it was written, or confirmed; ms, monotonic. */
   readonly at: number
+  /** As it is found while the account has no session here. */
+  readonly alone: Here
 }
 
 const NOWHERE: Route = { generation: 0, elsewhere: [] }
@@ -110,7 +112,7 @@ export const makeRouteCache = (
   }
 
   const write = (account: string, route: Route): void => {
-    entries.set(account, { route, era, at: clock.monotonic() }, { ttl: jitter(options.ttl) })
+    entries.set(account, { route, era, at: clock.monotonic(), alone: merge(EMPTY, route) }, { ttl: jitter(options.ttl) })
   }
 
   /** The entry was found wrong. One that has expired, or is from before a gap, would have been looked up again, and misled nobody. */
@@ -135,7 +137,7 @@ export const makeRouteCache = (
       const entry = entries.get(to.bare)
       if (entry !== undefined && entry.era === era) {
         count.hits++
-        return merge(here, entry.route)
+        return here === EMPTY ? entry.alone : merge(here, entry.route)
       }
       if (here === EMPTY && absent.get(to.bare) === true) {
         count.negativeHits++
@@ -208,6 +210,8 @@ export const byNode = (locations: readonly Location[]): Iterable<readonly Locati
 
 /** The sessions elsewhere that a message to the bare JID is for, given the best priority here (RFC 6121 §8.5.2.1.1). */
 export const bestElsewhere = (elsewhere: readonly Location[], atLeast: number): readonly Location[] => {
+  // most accounts that have any have one
+  if (elsewhere.length === 1) return ((elsewhere[0] as Location).priority ?? -1) >= Math.max(atLeast, 0) ? elsewhere : NOWHERE.elsewhere
   const top = elsewhere.reduce((max, l) => Math.max(max, l.priority ?? -1), Math.max(atLeast, 0))
   return elsewhere.filter((l) => l.priority === top)
 }

@@ -252,7 +252,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       here = [...here, ...able]
       return toSessions(able, octets, stanza.declared, after ?? 0)
     }
-    const what: Across = { octets, request, behind: written(after), here: come }
+    const what: Across = { octets, declared: stanza.declared, request, behind: written(after), here: come }
     const outcome = (n: number | 'unknown'): Verdict | Promise<Verdict> => (n !== 'unknown' ? delivered(routed, here, taken + n)
       : taken > 0 ? delivered(routed, here, taken)
         : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
@@ -421,7 +421,7 @@ export const makeRouter = (parts: RouterParts): Router => {
     const { stanza, from, to, session } = routed
     // its client has resumed on another node, and sends there what was not acknowledged
     if (outcome === 'moved') {
-      logged(item, ignored('XEP-0198 §5'))
+      if (!noted) logged(item, ignored('XEP-0198 §5'))
       return
     }
     if (session !== null && session.suspect > 0 && outcome !== null && !(outcome instanceof StanzaError) && outcome.received !== null) parts.resends.took(session, to.bare, outcome.received.seq)

@@ -23,7 +23,7 @@ t.test('on a NATS of this machine', NEEDS_NATS, async (t) => {
     if (a === undefined || b === undefined || c === undefined) return
     const octets = toOctets('<message><body>Neither, fair saint — ☕</body></message>')
     t.equal(await a.bus.send(b.at('s7'), 'jülïet@localhost', octets), 'accepted')
-    t.same(b.got, [[{ account: 'jülïet@localhost', sessionId: 's7', xml: octets, kind: 'message' }]])
+    t.same(b.got, [[{ account: 'jülïet@localhost', sessionId: 's7', xml: octets, kind: 'message', declared: false }]])
     c.answer = ({ sessionId }) => (sessionId === 's1' ? 'busy' : sessionId === 's2' ? { generation: 7 } : sessionId === 's3' ? { generation: null } : sessionId === 's4' ? 'refused' : 'accepted')
     const sent = ['s1', 's2', 's3', 's4', 's5'].map((s) => b.bus.send(c.at(s), JULIET, s === 's4' ? '<presence/>' : s === 's5' ? '<iq/>' : MESSAGE))
     t.same(await Promise.all(sent), ['busy', { generation: 7 }, { generation: null }, 'refused', 'accepted'])
@@ -81,7 +81,7 @@ t.test('on a NATS of this machine', NEEDS_NATS, async (t) => {
     const a = await testNode(t, url, 'a', here)
     const raw = await rawNats(t, url)
     const subject = `${here.prefix}.node.a.1`
-    const right = encodeRequest({ deadline: Date.now() + 10_000, items: [{ account: JULIET, sessionId: 's1', xml: MESSAGE, kind: 'message' }] })
+    const right = encodeRequest({ deadline: Date.now() + 10_000, items: [{ account: JULIET, sessionId: 's1', xml: MESSAGE, kind: 'message', declared: false }] })
     const ask = async (data: Uint8Array): Promise<unknown> => decodeAnswer((await raw.request(subject, data, { timeout: 2000 })).data)
     t.same(await ask(right), ['accepted'], 'the envelope itself is right')
     const newer = Uint8Array.from(right)
@@ -247,7 +247,7 @@ t.test('a NATS that takes little: batches stay below it, what is longer is refus
   const outcomes = await Promise.all(Array.from({ length: 50 }, () => a.bus.send(b.at(), JULIET, long)))
   t.ok(outcomes.every((outcome) => outcome === 'accepted'))
   t.match(a.bus.counters, { batches: 8 }, '7 in each but the last')
-  const exact = 8192 - encodeRequest({ deadline: 1, items: [{ account: JULIET, sessionId: 's1', xml: '', kind: 'message' }] }).length
+  const exact = 8192 - encodeRequest({ deadline: 1, items: [{ account: JULIET, sessionId: 's1', xml: '', kind: 'message', declared: false }] }).length
   t.equal(await a.bus.send(b.at(), JULIET, 'm'.repeat(exact)), 'accepted')
   t.equal(await a.bus.send(b.at(), JULIET, 'm'.repeat(exact + 1)), 'too large')
   t.equal(b.got.flat().length, 51)

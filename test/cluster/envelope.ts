@@ -8,7 +8,7 @@ import { toOctets } from '../../lib/base/octets.js'
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 })
 const octets = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).latin1Slice())
-const handed: fc.Arbitrary<Handed> = fc.record({ account: text, sessionId: text, xml: octets, kind: fc.constantFrom('message', 'presence', 'iq') }, { noNullPrototype: true })
+const handed: fc.Arbitrary<Handed> = fc.record({ account: text, sessionId: text, xml: octets, kind: fc.constantFrom('message', 'presence', 'iq'), declared: fc.boolean() }, { noNullPrototype: true })
 const request: fc.Arbitrary<Request> = fc.record({ deadline: fc.double({ noNaN: true, noDefaultInfinity: true }), items: fc.array(handed, { maxLength: 8 }) }, { noNullPrototype: true })
 const generation = fc.maxSafeNat()
 const reply: fc.Arbitrary<Reply> = fc.oneof(fc.constantFrom('accepted', 'refused', 'busy', 'unknown'), fc.record({ generation: fc.oneof(fc.constant(null), generation) }, { noNullPrototype: true }))
@@ -33,8 +33,8 @@ t.test('what is encoded is decoded to the same', async (t) => {
 
 t.test('a stanza alone takes as many octets as are announced', async (t) => {
   fc.assert(fc.property(handed, (item) => encodeRequest({ deadline: 1, items: [item] }).length === aloneOctets(item)))
-  t.equal(aloneOctets({ account: 'a'.repeat(65_536), sessionId: '', xml: '', kind: 'iq' }), Infinity, 'a length that has no room is not written')
-  t.not(aloneOctets({ account: 'a'.repeat(65_535), sessionId: '', xml: '', kind: 'iq' }), Infinity)
+  t.equal(aloneOctets({ account: 'a'.repeat(65_536), sessionId: '', xml: '', kind: 'iq', declared: false }), Infinity, 'a length that has no room is not written')
+  t.not(aloneOctets({ account: 'a'.repeat(65_535), sessionId: '', xml: '', kind: 'iq', declared: false }), Infinity)
 })
 
 t.test('whatever is damaged is refused, or is another message in the one form that it has; nothing throws', async (t) => {
@@ -53,7 +53,7 @@ t.test('whatever is damaged is refused, or is another message in the one form th
 })
 
 t.test('each malformed envelope by itself', async (t) => {
-  const item: Handed = { account: 'juliet@localhost', sessionId: 's1', xml: '<message/>', kind: 'message' }
+  const item: Handed = { account: 'juliet@localhost', sessionId: 's1', xml: '<message/>', kind: 'message', declared: false }
   const right = Buffer.from(encodeRequest({ deadline: 1000, items: [item] }))
   const changed = (at: number, ...octets: number[]): Buffer => {
     const copy = Buffer.from(right)
@@ -81,7 +81,7 @@ t.test('each malformed envelope by itself', async (t) => {
 })
 
 t.test('a view into a larger buffer is read by itself, as NATS hands it over', async (t) => {
-  const made: Request = { deadline: 5, items: [{ account: 'ö@localhost', sessionId: 's', xml: toOctets('<message><body>ö</body></message>'), kind: 'message' }] }
+  const made: Request = { deadline: 5, items: [{ account: 'ö@localhost', sessionId: 's', xml: toOctets('<message><body>ö</body></message>'), kind: 'message', declared: false }] }
   const data = encodeRequest(made)
   const around = Buffer.concat([Buffer.alloc(7, 0xff), data, Buffer.alloc(7, 0xff)])
   t.strictSame(decodeRequest(around.subarray(7, 7 + data.length)), made)

@@ -26,7 +26,7 @@ const setup = (limits: Partial<Limits>, payload = 1024 ** 2) => {
   })
   const outcomes: string[] = []
   const send = (name: string, kind: Kind = 'message', xml = '<message/>'): void => {
-    lane.send({ account: `${name}@localhost`, sessionId: 's', xml, kind }, (outcome) => void outcomes.push(`${name} ${JSON.stringify(outcome)}`))
+    lane.send({ account: `${name}@localhost`, sessionId: 's', xml, kind, declared: false }, (outcome) => void outcomes.push(`${name} ${JSON.stringify(outcome)}`))
   }
   return { counters, asked, state, lane, send, outcomes, names: () => asked.map(({ items }) => items.map((i) => i.account.replace('@localhost', '')).join(' ')) }
 }
@@ -72,7 +72,7 @@ t.test('a request is bounded in stanzas and in octets, at the bound exactly', as
   for (const name of ['a', 'b', 'c', 'd']) many.send(name)
   await turn()
   t.same(many.names(), ['a b c', 'd'])
-  const size = aloneOctets({ account: 'a@localhost', sessionId: 's', xml: '<message/>', kind: 'message' })
+  const size = aloneOctets({ account: 'a@localhost', sessionId: 's', xml: '<message/>', kind: 'message', declared: false })
   for (const [batchOctets, expected] of [[2 * size, ['a b', 'c']], [2 * size - 1, ['a', 'b', 'c']], [1, ['a', 'b', 'c']]] as const) {
     const long = setup({ batchOctets })
     for (const name of ['a', 'b', 'c']) long.send(name)
@@ -112,7 +112,7 @@ t.test('stanzas under way: presence and IQs get half, messages all, and one more
 })
 
 t.test('octets under way are bounded in the same way', async (t) => {
-  const size = aloneOctets({ account: 'a@localhost', sessionId: 's', xml: '<message/>', kind: 'message' })
+  const size = aloneOctets({ account: 'a@localhost', sessionId: 's', xml: '<message/>', kind: 'message', declared: false })
   const exact = setup({ octets: 4 * size })
   for (const [name, kind] of [['a', 'iq'], ['b', 'iq'], ['c', 'iq'], ['d', 'message'], ['e', 'message'], ['f', 'message']] as const) exact.send(name, kind)
   await Promise.resolve()
@@ -130,7 +130,7 @@ t.test('octets under way are bounded in the same way', async (t) => {
 })
 
 t.test('a stanza that does not fit the bus is refused with a clear error; one octet less goes', async (t) => {
-  const item: Handed = { account: 'a@localhost', sessionId: 's', xml: 'x'.repeat(1000), kind: 'message' }
+  const item: Handed = { account: 'a@localhost', sessionId: 's', xml: 'x'.repeat(1000), kind: 'message', declared: false }
   const { send, outcomes, state, counters, names } = setup({}, aloneOctets(item))
   send('a', 'message', `${item.xml}x`)
   await Promise.resolve()

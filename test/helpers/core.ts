@@ -5,7 +5,7 @@ import { makeCore } from '../../lib/core/core.js'
 import type { Core, Stores } from '../../lib/core/core.js'
 import { makeMember } from '../../lib/core/members.js'
 import type { Route, Services } from '../../lib/core/route.js'
-import { makeSession } from '../../lib/core/sessions.js'
+import { makeSession, settled } from '../../lib/core/sessions.js'
 import type { Outlet, Session } from '../../lib/core/sessions.js'
 import { defaultSettings } from '../../lib/base/config.js'
 import type { Settings } from '../../lib/base/config.js'
@@ -210,7 +210,7 @@ export interface CoreOptions {
 
 export const frame = (xml: string): Stanza => frameOf(Buffer.from(xml).latin1Slice()) as Stanza
 
-const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), hand: (_to, _account, _xml, settle) => settle('refused'), invalidate: () => {} }
+const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), hand: (_to, _account, _xml, _declared, settle) => settle('refused'), invalidate: () => {} }
 
 /** A bus on which the test decides what the other nodes answer. */
 export const scriptedBus = (): Bus & { sent: { to: Location; xml: string }[]; answer: (to: Location) => HandOver; told: string[] } => {
@@ -221,7 +221,7 @@ export const scriptedBus = (): Bus & { sent: { to: Location; xml: string }[]; an
       bus.sent.push({ to, xml })
       return Promise.resolve(bus.answer(to))
     },
-    hand: (to: Location, account: string, xml: string, settle: (answer: HandOver) => void): void => void bus.send(to, account, xml).then(settle),
+    hand: (to: Location, account: string, xml: string, _declared: boolean, settle: (answer: HandOver) => void): void => void bus.send(to, account, xml).then(settle),
     invalidate: (account: string): void => void bus.told.push(account),
   }
   return bus
@@ -298,8 +298,9 @@ export const testCore = (options: CoreOptions): TestCore => {
       const { delivered, stored, refused } = core.counters
       const ending = await core.router.fromClient(session, frame(xml))
       if (ending !== 'logged') return ending
-      // its real ending, once it is committed; what clients have proved is written
+      // its real ending, once it is committed, or another node has it; what clients have proved is written
       await core.log.idle(5000)
+      await settled(session, 0)
       await core.acks.flush()
       return core.counters.refused > refused ? 'refused' : core.counters.stored > stored ? 'stored' : core.counters.delivered > delivered ? 'delivered' : ending
     },

@@ -146,8 +146,8 @@ export const makeBus = ({ network, timing, process, node, clock, now, take, inva
     hear: (data) => invalidations.hear(data),
   })
 
-  const hand: Bus['hand'] = ({ node: id, epoch, sessionId }, account, xml, settle) => {
-    if (isUp) laneTo(`${id} ${epoch}`).send({ account, sessionId, xml, kind: xml.startsWith('<iq') ? 'iq' : xml.startsWith('<presence') ? 'presence' : 'message' }, settle)
+  const hand: Bus['hand'] = ({ node: id, epoch, sessionId }, account, xml, declared, settle) => {
+    if (isUp) laneTo(`${id} ${epoch}`).send({ account, sessionId, xml, kind: xml.startsWith('<iq') ? 'iq' : xml.startsWith('<presence') ? 'presence' : 'message', declared }, settle)
     else settle('busy')
   }
   return {
@@ -155,7 +155,7 @@ export const makeBus = ({ network, timing, process, node, clock, now, take, inva
     get up() {
       return isUp
     },
-    hand, send: (to, account, xml) => new Promise((resolve) => hand(to, account, xml, resolve)),
+    hand, send: (to, account, xml, declared = false) => new Promise((resolve) => hand(to, account, xml, declared, resolve)),
     invalidate: (account, generation) => invalidations.tell(account, generation),
     breaks: () => {
       isUp = false

@@ -139,15 +139,15 @@ export const startNode = (parts: NodeParts): SimNode => {
       get up() {
         return simulated.up && lease.mayAct()
       },
-      send: (to, account, xml) => {
+      send: (to, account, xml, declared) => {
         if (!lease.mayAct()) return Promise.resolve('busy')
         parts.acts(node)
-        return simulated.send(to, account, xml)
+        return simulated.send(to, account, xml, declared)
       },
-      hand: (to, account, xml, settle) => {
+      hand: (to, account, xml, declared, settle) => {
         if (!lease.mayAct()) return settle('busy')
         parts.acts(node)
-        simulated.hand(to, account, xml, settle)
+        simulated.hand(to, account, xml, declared, settle)
       },
       invalidate: (account, generation) => {
         if (lease.mayAct()) simulated.invalidate(account, generation)

@@ -73,7 +73,7 @@ export const ours = (world: World, options: SchemeOptions, logged: boolean): Sch
       return sessions.length
     }
     arrive(found.best)
-    const taken = await delivery.across(jid, found, MOST_AVAILABLE, { octets: '', request: null, behind: '', here: arrive })
+    const taken = await delivery.across(jid, found, MOST_AVAILABLE, { octets: '', declared: false, request: null, behind: '', here: arrive })
     if (taken === 'unknown' || world.count.arrived === arrived) tally.kept++
   }
   const resolved = (own: Ours, receiver: number, found: Resolution): Promise<void> => (found === 'unknown' ? Promise.resolve() : go(own, receiver, found))

@@ -106,7 +106,7 @@ export const makeWorld = async (db: Database, accounts: number, nodeCount: numbe
     bus: {
       connected: true, up: true,
       send: async (location, account): Promise<HandOver> => (take(location, account) ? 'accepted' : { generation: null }),
-      hand: (location, account, _xml, settle) => settle(take(location, account) ? 'accepted' : { generation: null }),
+      hand: (location, account, _xml, _declared, settle) => settle(take(location, account) ? 'accepted' : { generation: null }),
       invalidate: () => {},
     },
     jid: (account) => jids[account] as Jid,
