@@ -1,10 +1,10 @@
-// The simulation of the routing protocol in small (test/simulation/run.ts): no promise is broken in some thousand interleavings.
+// The simulation of the routing protocol in small (test/simulation/run.ts): no promise is broken in so many interleavings.
 import { availableParallelism } from 'node:os'
 import t from 'tap'
 import { simulate } from './helpers/simulate.js'
 
 /** Interleavings. */
-const RUNS = 3000
+const RUNS = 1500
 
 t.test('nothing is lost, doubled, out of order or without an end', { timeout: 110_000 }, async (t) => {
   const { code, output } = await simulate('--runs', String(RUNS), '--processes', String(Math.min(2, availableParallelism())))
