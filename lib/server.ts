@@ -12,6 +12,7 @@ import type { Jid } from './base/jid.js'
 import { NS } from './base/namespaces.js'
 import { VERSION } from './base/version.js'
 import { openCluster } from './cluster/cluster.js'
+import { makeBatcher } from './core/batcher.js'
 import { makeCore } from './core/core.js'
 import type { Counters } from './core/counters.js'
 import { checkFits } from './core/hand-over.js'
@@ -29,7 +30,7 @@ import { listenHttp, listenHttps } from './net/http.js'
 import { listenTcp, listenTls, welcome } from './net/tcp.js'
 import type { Listener } from './net/tcp.js'
 import { WEBSOCKET_PATH, webSocketEntrance } from './net/websocket.js'
-import { addAccounts, commonIterations, credentialsOf, deleteAccount, setCredentials } from './store/accounts.js'
+import { addAccounts, commonIterations, credentialsOfAll, deleteAccount, setCredentials } from './store/accounts.js'
 import { blockStore } from './store/blocking.js'
 import type { Database } from './store/db.js'
 import { departureStore } from './store/departure.js'
@@ -46,6 +47,7 @@ import { secret } from './store/secret.js'
 import { traceStore } from './store/trace.js'
 import { webApp } from './web/app.js'
 import { makeMetrics } from './web/metrics.js'
+import type { Credential } from './wire/scram-keys.js'
 import { deriveCredentials, preparePassword } from './wire/scram-keys.js'
 import { loadTls, tlsOptions } from './wire/tls-context.js'
 import type { TlsFiles } from './wire/tls-context.js'
@@ -219,6 +221,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
     connections: settings.maxConnections, failuresPerAddress: settings.loginFailuresPerAddress, failuresPerAccount: settings.loginFailuresPerAccount,
   }, clock)
   let time = clock.monotonic()
+  const credentials = makeBatcher<string, readonly Credential[] | null>((accounts) => credentialsOfAll(db, accounts), 500, 100_000)
   const limits = { depth: settings.maxDepth, attributes: settings.maxAttributes, children: settings.maxChildren }
   const host: Host = {
     settings, domains, defaultDomain, log, gate, maySend: cluster === null ? null : () => cluster.lease.mayAct(), router, sessions, members, rows, feed, resumption, resends, connections, strangers, jid,
@@ -230,7 +233,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
       early: settings.maxStanzaBytesUnauthenticated * 4,
     },
     tls: () => context,
-    credentials: (domain) => (username) => credentialsOf(db, makeJid(username, domain).bare),
+    credentials: (domain) => (username) => credentials(makeJid(username, domain).bare),
     decoySecret: await secret(db, 'decoy'),
     decoyIterations: await commonIterations(db) ?? settings.pbkdf2Iterations,
     sameAddress: (text, own) => {

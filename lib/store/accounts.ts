@@ -78,15 +78,23 @@ export const listAccounts = async (db: Db, after: string, limit: number): Promis
   return rows.map((row) => row.account)
 }
 
-/** null: no such account. */
-export const credentialsOf = async (db: Db, account: string): Promise<readonly Credential[] | null> => {
-  const rows = await db.query<CredentialRow>(`
-    select mechanism, iterations, salt, stored_key as "storedKey", server_key as "serverKey"
-    from credential join account using (account) where account = $1 and deleted is null`, [account])
+/** Of each account, in order; null: no such account. */
+export const credentialsOfAll = async (db: Db, accounts: readonly string[]): Promise<readonly (readonly Credential[] | null)[]> => {
+  const rows = await db.query<CredentialRow & { account: string }>(`
+    select account, mechanism, iterations, salt, stored_key as "storedKey", server_key as "serverKey"
+    from credential join account using (account) where account = any($1) and deleted is null`, [accounts])
   const bytes = (text: string): Buffer => Buffer.from(text, 'base64')
-  return rows.length === 0 ? null : rows.map(({ mechanism, iterations, salt, storedKey, serverKey }) =>
-    ({ mechanism, iterations, salt: bytes(salt), storedKey: bytes(storedKey), serverKey: bytes(serverKey) }))
+  const found = new Map<string, Credential[]>()
+  for (const { account, mechanism, iterations, salt, storedKey, serverKey } of rows) {
+    const credential = { mechanism, iterations, salt: bytes(salt), storedKey: bytes(storedKey), serverKey: bytes(serverKey) }
+    const one = found.get(account)
+    if (one === undefined) found.set(account, [credential])
+    else one.push(credential)
+  }
+  return accounts.map((account) => found.get(account) ?? null)
 }
+/** null: no such account. */
+export const credentialsOf = async (db: Db, account: string): Promise<readonly Credential[] | null> => (await credentialsOfAll(db, [account]))[0] ?? null
 
 /** Iterations of most keys, by a sample of them; undefined: there are none. */
 export const commonIterations = async (db: Db): Promise<number | undefined> => {
