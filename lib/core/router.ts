@@ -280,20 +280,21 @@ export const makeRouter = (parts: RouterParts): Router => {
     return hop
   }
 
-  /** Does not throw. */
   const endHop = (session: Session, hop: Hop, outcome: () => Verdict | Promise<Verdict>): void => {
     const end = (verdict: Verdict): void => {
       hop.verdict = verdict
       hopped(session)
     }
     const failed = (error: unknown): void => end(error instanceof StanzaError ? error : broken(hop.stanza, error))
+    let verdict: Verdict | Promise<Verdict>
     try {
-      const verdict = outcome()
-      if (verdict instanceof Promise) verdict.then(end, failed)
-      else end(verdict)
+      verdict = outcome()
     } catch (error) {
       failed(error)
+      return
     }
+    if (verdict instanceof Promise) verdict.then(end, failed)
+    else end(verdict)
   }
 
   /** What is done of what came first. */

@@ -65,8 +65,6 @@ export class Client {
   private wants: 'resume' | 'anew' = 'resume'
   private numbers = 0
   private beating = false
-  /** That it is there was refused. */
-  private unseen = false
 
   constructor(full: string, parts: { timing: Timing; chance: Random; mood: ClientMood; judge: Judge; nodes: () => readonly SimNode[]; say: (text: string) => void }) {
     this.full = full
@@ -182,12 +180,6 @@ export class Client {
     this.put({ is: 'bind', account: this.account, resource: this.resource })
   }
 
-  private appear(): void {
-    if (!this.unseen || this.phase !== 'bound') return
-    this.unseen = false
-    this.send({ id: '', logged: false, xml: '<presence/>' })
-  }
-
   private request(): void {
     this.put({ is: 'r' })
     if (this.asked === Infinity) this.asked = this.timing.now
@@ -264,7 +256,6 @@ export class Client {
         this.streams++
         this.wants = 'resume'
         this.received = this.told = 0
-        this.unseen = false
         this.begin(way)
         judge.binds(this, down.id, way.node.id)
         // what nobody has told it of is sent again, and before it that it is there
@@ -279,7 +270,6 @@ export class Client {
         judge.resumes(this, this.stream as string, down.incarnation, way.node.id)
         this.covers(down.h)
         this.resend()
-        this.appear()
         return
       case 'failed':
         judge.fails(this, this.stream as string, way.node.id)
@@ -334,11 +324,6 @@ export class Client {
 
   private takes(xml: string): void {
     this.judge.gets(this, this.stream as string, xml)
-    // that it is there could not be written: of type wait
-    if (xml.startsWith('<presence') && xml.includes("type='error'")) {
-      this.unseen = true
-      this.timing.after(AGAIN, null, () => this.appear())
-    }
     if (!xml.startsWith('<iq') || !/^<iq[^>]* type='get'/.test(xml)) return
     const [, id] = /^<iq[^>]* id='([^']*)'/.exec(xml) ?? []
     const [, from] = /^<iq[^>]* from='([^']*)'/.exec(xml) ?? []

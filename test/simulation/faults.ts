@@ -9,8 +9,6 @@ export interface Fault {
   readonly redundant?: string
   /** Where the test begins to look, for the first interleavings do not show it: a little before one that did. */
   readonly seed?: number
-  /** Takes at least so many interleavings, which is more than the test has time for. */
-  readonly rare?: number
   /** Compiled file, and what stands there instead of what. none: in statements.ts. */
   readonly edit?: { readonly file: string; readonly from: string; readonly to: string }
 }
