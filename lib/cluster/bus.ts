@@ -7,11 +7,10 @@
 //   <prefix>.invalidate          to everybody
 //   <prefix>.left                to everybody: a node has signed off, as the table of nodes says
 import type { Msg } from '@nats-io/transport-node'
-import { LRUCache } from 'lru-cache'
 import { UsageError } from '../base/errors.js'
 import { toOctets } from '../base/octets.js'
 import type { Kind } from '../base/stanza.js'
-import type { Answer, Bus, Owner } from '../core/ports.js'
+import type { Answer, Bus, HandOver, Location, Owner } from '../core/ports.js'
 import { makeBusCounters } from './counters.js'
 import type { BusCounters } from './counters.js'
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, REFUSAL, VERSION } from './envelope.js'
@@ -76,14 +75,6 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
   let quiet = (): void => {}
 
   const subject = (id: string, epoch: number): string => `${prefix}.node.${token(id)}.${epoch}`
-  /** Of epochs of nodes that were sent to; a few. */
-  const subjects = new LRUCache<string, string>({ max: 1000 })
-  const subjectOf = (id: string, epoch: number): string => {
-    const key = `${epoch} ${id}`
-    let found = subjects.get(key)
-    if (found === undefined) subjects.set(key, found = subject(id, epoch))
-    return found
-  }
   const abandon = (): void => {
     requests.lost()
     for (const lane of lanes.values()) lane.abandon()
@@ -106,7 +97,11 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     if (data.length > 0 && data[0] !== VERSION) counters.unknownVersions++
   }
 
-  const laneTo = (name: string): Lane => {
+  /** The lane that was asked for last: most stanzas go where the one before went, and its name need not be made. */
+  let last: { readonly id: string; readonly epoch: number; readonly lane: Lane } | null = null
+  const laneTo = (id: string, epoch: number): Lane => {
+    if (last !== null && last.id === id && last.epoch === epoch) return last.lane
+    const name = subject(id, epoch)
     const lane = lanes.get(name) ?? makeLane({
       limits, counters, report, monotonic: () => performance.now(), payload: () => link.payload,
       ask: async (items) => {
@@ -120,10 +115,12 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
       },
       idle: () => {
         lanes.delete(name)
+        last = null
         if (lanes.size === 0) quiet()
       },
     })
     lanes.set(name, lane)
+    last = { id, epoch, lane }
     return lane
   }
 
@@ -217,9 +214,9 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     }
   }
   let left: Promise<void> | null = null
-  const hand: Bus['hand'] = ({ node: id, epoch, sessionId }, account, xml, declared, settle) => {
+  const give = ({ node: id, epoch, sessionId }: Location, account: string, xml: string, kind: Kind, declared: boolean, settle: (answer: HandOver) => void): void => {
     if (link.up && !closing) {
-      laneTo(subjectOf(id, epoch)).send({ account, sessionId, xml, kind: kindOf(xml), declared }, settle)
+      laneTo(id, epoch).send({ account, sessionId, xml, kind, declared }, settle)
       return
     }
     counters.busy++
@@ -236,7 +233,8 @@ export const openBus = async ({ url, node, prefix = 'jidway', now, handlers, lim
     get largest() {
       return largest()
     },
-    hand, send: (to, account, xml, declared = false) => new Promise((resolve) => hand(to, account, xml, declared, resolve)),
+    hand: (to, account, xml, declared, settle) => give(to, account, xml, 'message', declared, settle),
+    send: (to, account, xml, declared = false) => new Promise((resolve) => give(to, account, xml, kindOf(xml), declared, resolve)),
     invalidate: (account, generation) => invalidations.tell(account, generation),
     close: (signOff) => left ??= leave(signOff),
   }

@@ -3,7 +3,7 @@
 // on what another node has sent.
 //
 //   request       version u8, deadline f64, n u16, n × (kind u8, with 4 where it declares jabber:client itself, account u16, session u16,
-//                 xml u32: lengths; the three)
+//                 xml u32: lengths), n × (account, session, xml)
 //   answer        version u8, n u16, n × (code u8, and f64 behind NO_SESSION_AT: the generation)
 //   refusal       0 u8: none of the request was acted on. No version has this number, so that all versions understand it
 //   invalidation  version u8, node u16: length, epoch f64, number f64, n u32, node, n × (account u16: length, generation f64, account)
@@ -11,7 +11,7 @@ import { toOctets, toText } from '../base/octets.js'
 import type { Kind } from '../base/stanza.js'
 import type { Answer } from '../core/ports.js'
 
-export const VERSION = 2
+export const VERSION = 3
 /** The answer to a request that came late or cannot be read, in every version. */
 export const REFUSAL: Uint8Array = Uint8Array.of(0)
 
@@ -67,21 +67,27 @@ export const aloneOctets = (item: Handed): number => {
 export const MOST_STANZAS = SHORT
 
 export const encodeRequest = ({ deadline, items }: Request): Uint8Array => {
-  const out = Buffer.allocUnsafe(items.reduce((sum, item) => sum + aloneOctets(item) - HEAD, HEAD))
+  const lengths: number[] = []
+  // joined, and written by one call: a stanza is a rope itself, which each writing would make flat first
+  let text = ''
+  for (const { account, sessionId, xml } of items) {
+    const name = toOctets(account)
+    const session = toOctets(sessionId)
+    lengths.push(name.length, session.length)
+    text += name + session + xml
+  }
+  const out = Buffer.allocUnsafe(HEAD + items.length * ITEM + text.length)
   let at = out.writeUInt8(VERSION)
   at = out.writeDoubleBE(deadline, at)
   at = out.writeUInt16BE(items.length, at)
-  for (const { account, sessionId, xml, kind, declared } of items) {
-    const name = toOctets(account)
-    const session = toOctets(sessionId)
+  for (let i = 0; i < items.length; i++) {
+    const { xml, kind, declared } = items[i] as Handed
     at = out.writeUInt8(KINDS.indexOf(kind) | (declared ? DECLARED : 0), at)
-    at = out.writeUInt16BE(name.length, at)
-    at = out.writeUInt16BE(session.length, at)
+    at = out.writeUInt16BE(lengths[2 * i] as number, at)
+    at = out.writeUInt16BE(lengths[2 * i + 1] as number, at)
     at = out.writeUInt32BE(xml.length, at)
-    at += out.write(name, at, 'latin1')
-    at += out.write(session, at, 'latin1')
-    at += out.write(xml, at, 'latin1')
   }
+  out.write(text, at, 'latin1')
   return out
 }
 
@@ -89,13 +95,18 @@ export const encodeRequest = ({ deadline, items }: Request): Uint8Array => {
 export const decodeRequest = (data: Uint8Array): Request | null => read(data, (from) => {
   const deadline = from.double()
   if (!Number.isFinite(deadline)) return null
+  const many = from.short()
+  const table = from.part(many * ITEM)
   const items: Handed[] = []
-  for (let n = from.short(); n > 0; n--) {
-    const bits = from.byte()
+  for (let n = many; n > 0; n--) {
+    const bits = table.byte()
     const kind = KINDS[bits & ~DECLARED]
     if (kind === undefined) return null
-    const [account, session, xml] = [from.short(), from.short(), from.long()]
-    items.push({ kind, declared: (bits & DECLARED) !== 0, account: from.text(account), sessionId: from.text(session), xml: from.octets(xml) })
+    const account = table.short()
+    const session = account + table.short()
+    // one string, of which the three are parts: a stanza that is kept keeps little more than itself
+    const all = from.octets(session + table.long())
+    items.push({ kind, declared: (bits & DECLARED) !== 0, account: textOf(all.slice(0, account)), sessionId: textOf(all.slice(account, session)), xml: all.slice(session) })
   }
   return { deadline, items }
 })
@@ -179,19 +190,28 @@ interface Reader {
   count(): number
   octets(length: number): string
   text(length: number): string
+  /** So many octets, with a reader of their own. */
+  part(length: number): Reader
 }
 
-const read = <T>(data: Uint8Array, body: (from: Reader) => T | null): T | null => {
-  if (data[0] !== VERSION) return null
-  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  let at = 1
+const textOf = (octets: string): string => {
+  const text = toText(octets)
+  if (text !== octets && toOctets(text) !== octets) throw MALFORMED // no UTF-8
+  return text
+}
+
+const readerOf = (buffer: Buffer, start: number, end: number): Reader & { readonly isAtEnd: boolean } => {
+  let at = start
   /** The offset of the next so many octets, which are there. What a count announces is bounded by this, not by the count. */
   const next = (length: number): number => {
-    if (buffer.length - at < length) throw MALFORMED
+    if (end - at < length) throw MALFORMED
     at += length
     return at - length
   }
-  const from: Reader = {
+  const from = {
+    get isAtEnd() {
+      return at === end
+    },
     byte: () => buffer.readUInt8(next(1)),
     short: () => buffer.readUInt16BE(next(2)),
     long: () => buffer.readUInt32BE(next(4)),
@@ -201,20 +221,25 @@ const read = <T>(data: Uint8Array, body: (from: Reader) => T | null): T | null =
       if (!Number.isSafeInteger(value) || value < 0) throw MALFORMED
       return value
     },
-    octets: (length) => {
-      const start = next(length)
-      return buffer.latin1Slice(start, start + length)
+    octets: (length: number) => {
+      const begin = next(length)
+      return buffer.latin1Slice(begin, begin + length)
     },
-    text: (length) => {
-      const octets = from.octets(length)
-      const text = toText(octets)
-      if (toOctets(text) !== octets) throw MALFORMED // no UTF-8
-      return text
+    text: (length: number) => textOf(from.octets(length)),
+    part: (length: number) => {
+      const begin = next(length)
+      return readerOf(buffer, begin, begin + length)
     },
   }
+  return from
+}
+
+const read = <T>(data: Uint8Array, body: (from: Reader) => T | null): T | null => {
+  if (data[0] !== VERSION) return null
+  const from = readerOf(Buffer.from(data.buffer, data.byteOffset, data.byteLength), 1, data.byteLength)
   try {
     const made = body(from)
-    return at === buffer.length ? made : null
+    return from.isAtEnd ? made : null
   } catch (error) {
     if (error === MALFORMED) return null
     throw error

@@ -56,8 +56,7 @@ export interface Lane {
   abandon(): void
 }
 
-interface Waiting {
-  readonly item: Handed
+interface Waiting extends Handed {
   readonly octets: number
   readonly since: number
   readonly settle: (outcome: HandOver) => void
@@ -73,6 +72,8 @@ export const makeLane = ({ limits, counters, monotonic, payload, ask, report, id
   let octets = 0
   let requests = 0
   let scheduled = false
+  /** When the first of this turn came. */
+  let turn = 0
 
   const flush = (): void => {
     scheduled = false
@@ -104,7 +105,7 @@ export const makeLane = ({ limits, counters, monotonic, payload, ask, report, id
     requests++
     counters.batches++
     counters.sent += batch.length
-    const outcome = await ask(batch.map((w) => w.item))
+    const outcome = await ask(batch)
     requests--
     batch.forEach((w, i) => settle(w, Array.isArray(outcome) ? (outcome as readonly HandOver[])[i] ?? 'unknown' : outcome as HandOver))
     flush()
@@ -143,10 +144,13 @@ export const makeLane = ({ limits, counters, monotonic, payload, ask, report, id
       }
       stanzas++
       octets += size
-      waiting.push({ item, octets: size, since: monotonic(), settle: tell })
-      if (scheduled) return
-      scheduled = true
-      setImmediate(flush)
+      if (!scheduled) {
+        scheduled = true
+        turn = monotonic()
+        setImmediate(flush)
+      }
+      const { account, sessionId, xml, kind, declared } = item
+      waiting.push({ account, sessionId, xml, kind, declared, octets: size, since: turn, settle: tell })
     },
     abandon: () => shed(waiting.length),
   }

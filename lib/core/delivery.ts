@@ -54,11 +54,10 @@ export interface Delivery {
    * @returns how many took it; 'unknown' when none did and the store does not answer, or a request did not come through
    */
   across(to: Jid, found: Here, choice: Choice, what: Across): Promise<number | 'unknown'>
-  /**
-   * As `across`, to the one session of a route, of what is no request. As little as can be is made for it.
-   * @param told of how many took it, or what a second try gives; it must not throw
-   */
-  alone(to: Jid, location: Location, found: Here, choice: Choice, what: Across, told: (taken: number | Promise<number | 'unknown'>) => void): void
+  /** To the one session of a route, of what is no request. @param told of its owner's answer; must not throw */
+  alone(location: Location, account: string, text: string, declared: boolean, told: (answer: HandOver) => void): void
+  /** The route was wrong, as an owner has answered (isWrong): once more, to those that have not been served. As `across`. */
+  again(to: Jid, found: Here, choice: Choice, what: Across, served: Set<string>): Promise<number | 'unknown'>
 }
 
 /** What goes to other nodes. */
@@ -78,7 +77,7 @@ const outcome = ({ request }: Across, tried: readonly Location[], taken: number)
   (request !== null && taken === 0 && tried.length > 0 ? 'unknown' : taken)
 
 /** Of too much for the bus, or no answer, nothing follows for the route. */
-const isWrong = (answer: HandOver): boolean => answer !== 'accepted' && answer !== 'busy' && answer !== 'too large' && answer !== 'unknown'
+export const isWrong = (answer: HandOver): boolean => answer !== 'accepted' && answer !== 'busy' && answer !== 'too large' && answer !== 'unknown'
 
 export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, outstanding: Outstanding): Delivery => {
   const hand = async (to: Jid, locations: readonly Location[], { octets, declared, request, behind }: Across, served: Set<string>): Promise<boolean> => {
@@ -93,8 +92,7 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
     return answers.some(isWrong)
   }
 
-  /** The route was wrong: once more, to those that have not been served. */
-  const again = async (to: Jid, found: Here, choice: Choice, what: Across, served: Set<string>): Promise<number | 'unknown'> => {
+  const again: Delivery['again'] = async (to, found, choice, what, served) => {
     cache.stale(to.bare)
     counters.route.retries++
     const now: Resolution = await cache.resolve(to)
@@ -108,9 +106,7 @@ export const makeDelivery = (cache: RouteCache, bus: Bus, counters: Counters, ou
   }
 
   return {
-    alone: (to, location, found, choice, what, told) => bus.hand(location, to.bare, what.behind + what.octets, what.declared, (answer) => {
-      told(answer === 'accepted' ? 1 : isWrong(answer) ? again(to, found, choice, what, new Set()) : 0)
-    }),
+    again, alone: (location, account, text, declared, told) => bus.hand(location, account, text, declared, told),
     across: async (to, found, choice, what) => {
       const locations = choice.elsewhere(found)
       if (locations.length === 0) return 0

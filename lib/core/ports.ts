@@ -409,7 +409,7 @@ export interface Bus {
   readonly up: boolean
   /** Never rejects, and resolves in bounded time. */
   send(to: Location, account: string, xml: string, declared?: boolean): Promise<HandOver>
-  /** As `send`, for what comes by the thousand. @param declared a stanza that declares jabber:client itself (Frame.declared) @param settle must not throw */
+  /** As `send`, for messages, which come by the thousand. @param declared a stanza that declares jabber:client itself (Frame.declared) @param settle must not throw */
   hand(to: Location, account: string, xml: string, declared: boolean, settle: (answer: HandOver) => void): void
   /** Tell the other nodes that an account's sessions changed (routing.md, step 6). */
   invalidate(account: string, generation: number): void

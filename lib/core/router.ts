@@ -13,14 +13,14 @@ import { treeOf } from '../wire/tree.js'
 import type { Asking } from './asking.js'
 import { countEnding, ignored } from './ending.js'
 import type { Ending, Rule, Verdict } from './ending.js'
-import { AVAILABLE, exactly, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
+import { AVAILABLE, exactly, isWrong, MOST_AVAILABLE, REACHABLE, toSessions } from './delivery.js'
 import type { Across, Choice, Delivery } from './delivery.js'
 import { walk } from './dispatch.js'
 import type { Dispatch, Walked } from './dispatch.js'
 import type { Counters } from './counters.js'
 import type { Committed, Feed } from './feed.js'
 import type { HandOver } from './hand-over.js'
-import { goesAlong, isHopping } from './hops.js'
+import { goesAlong, isHopping, makeHops } from './hops.js'
 import type { Outstanding } from './outstanding.js'
 import type { Resends } from './resends.js'
 import { isLoggable, mayBeArchived } from './loggable.js'
@@ -34,7 +34,7 @@ import { IQ, IQ_TYPES, MESSAGE, NOBODY_TOOK, PRESENCE, PRESENCE_TYPES } from './
 import type { Action, IqType, PresenceType, Target } from './rules.js'
 import { hasPut, isUnsure, lastBefore, written } from './behind.js'
 import { mayAsk, noMoreAsked, settle, settled } from './sessions.js'
-import type { Asked, Here, Hop, Session, Sessions } from './sessions.js'
+import type { Asked, Here, Session, Sessions } from './sessions.js'
 import type { Subscribing } from './subscribing.js'
 import type { Tracing } from './tracing.js'
 
@@ -237,82 +237,64 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   const deliver = (routed: Routed, found: Here, choice: Choice): Verdict | Promise<Verdict> => {
-    const { stanza, to } = routed
-    const octets = stamped(routed.session, stanza)
-    let here = choice.here(found)
+    const { stanza, to, session } = routed
+    if (found.elsewhere.length > 0 && found.all.length === 0 && session !== null && isRouted(routed)) {
+      const there = choice.elsewhere(found)
+      if (there.length === 1) return hop(session, routed, found, choice, there[0] as Location)
+    }
+    const octets = stamped(session, stanza)
+    const here = choice.here(found)
     // D11: not before the messages that came before it on this stream
     const after = lastBefore(routed)
-    if (after !== null) for (const session of here) feed.lacks(session, after)
+    if (after !== null) for (const one of here) feed.lacks(one, after)
     const taken = toSessions(here, octets, stanza.declared, after ?? 0)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
-    const request = requestOf(routed)
-    const come = (sessions: readonly Session[]): number => {
-      if (after !== null) for (const session of sessions) feed.lacks(session, after)
-      const able = request === null ? sessions : sessions.filter((s) => mayAsk(s, request))
-      here = [...here, ...able]
-      return toSessions(able, octets, stanza.declared, after ?? 0)
-    }
-    const what: Across = { octets, declared: stanza.declared, request, behind: written(after), here: come }
-    const outcome = (n: number | 'unknown'): Verdict | Promise<Verdict> => (n !== 'unknown' ? delivered(routed, here, taken + n)
-      : taken > 0 ? delivered(routed, here, taken)
-        : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' }))
-    const { session } = routed
-    if (session !== null && found.all.length === 0 && isRouted(routed)) {
-      const there = choice.elsewhere(found)
-      if (there.length === 1) {
-        const hop = beginHop(session, routed, found.elsewhere)
-        delivery.alone(to, there[0] as Location, found, choice, what, (n) => endHop(session, hop, () => (n instanceof Promise ? n.then(outcome) : outcome(n))))
-        return 'logged'
-      }
-    }
+    const { what, outcome } = across(routed, octets, after, here, taken)
     return delivery.across(to, found, choice, what).then(outcome)
+  }
+
+  /** What goes to other nodes, and what follows from how many took it there. @param here who got it here, of whom so many took it */
+  const across = (routed: Routed, octets: string, after: number | null, here: readonly Session[], taken: number): { readonly what: Across; outcome(n: number | 'unknown'): Verdict | Promise<Verdict> } => {
+    const { declared } = routed.stanza
+    const request = requestOf(routed)
+    let all = here
+    return {
+      what: {
+        octets, declared, request, behind: written(after),
+        here: (sessions) => {
+          if (after !== null) for (const session of sessions) feed.lacks(session, after)
+          const able = request === null ? sessions : sessions.filter((s) => mayAsk(s, request))
+          all = [...all, ...able]
+          return toSessions(able, octets, declared, after ?? 0)
+        },
+      },
+      outcome: (n) => (n !== 'unknown' ? delivered(routed, all, taken + n)
+        : taken > 0 ? delivered(routed, all, taken)
+          : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' })),
+    }
   }
 
   /** A message of mode `routed`. */
   const isRouted = ({ stanza, logged }: Routed): boolean => stanza.kind === 'message' && !logged && isLoggable(stanza)
 
-  /** Its stream goes on meanwhile. */
-  const beginHop = (session: Session, routed: Routed, elsewhere: readonly Location[]): Hop => {
-    const hop: Hop = { account: routed.to.bare, stanza: routed.stanza, elsewhere, number: session.stream?.received ?? 0, verdict: null }
-    if (session.hops === null) session.hops = [hop]
-    else session.hops.push(hop)
-    session.uncommitted++
-    return hop
+  /** To the one session that its receiver has, on another node; its stream goes on meanwhile. Thousands may be under way: as little as can be is kept of each. */
+  const hop = (session: Session, routed: Routed, found: Here, choice: Choice, location: Location): Verdict => {
+    const { stanza, to } = routed
+    const after = lastBefore(routed)
+    const under = beginHop(session, to.bare, stanza, found.elsewhere)
+    delivery.alone(location, to.bare, written(after) + stamped(session, stanza), stanza.declared, (answer) => endHop(session, under, () => {
+      if (!isWrong(answer)) return delivered(routed, NOBODY, answer === 'accepted' ? 1 : 0)
+      const { what, outcome } = across(routed, stamped(session, stanza), after, NOBODY, 0)
+      return delivery.again(to, found, choice, what, new Set()).then(outcome)
+    }))
+    return 'logged'
   }
-
-  const endHop = (session: Session, hop: Hop, outcome: () => Verdict | Promise<Verdict>): void => {
-    const end = (verdict: Verdict): void => {
-      hop.verdict = verdict
-      hopped(session)
-    }
-    const failed = (error: unknown): void => end(error instanceof StanzaError ? error : broken(hop.stanza, error))
-    let verdict: Verdict | Promise<Verdict>
-    try {
-      verdict = outcome()
-    } catch (error) {
-      failed(error)
-      return
-    }
-    if (verdict instanceof Promise) verdict.then(end, failed)
-    else end(verdict)
-  }
-
-  /** What is done of what came first. */
-  const hopped = (session: Session): void => {
-    const hops = session.hops as Hop[]
-    let done = 0
-    while (done < hops.length && (hops[done] as Hop).verdict !== null) done++
-    if (done === 0) return
-    const gone = hops.splice(0, done)
-    if (hops.length === 0) session.hops = null
-    for (const { stanza, number, verdict } of gone) {
-      const made = verdict as Verdict
-      settle(session)
-      session.stream?.messageDone(number)
-      if (!(made instanceof StanzaError)) trace.ended(session, stanza, number, inWords(made))
-      finish(session, stanza, made, number)
-    }
-  }
+  const { beginHop, endHop } = makeHops(broken, (session, { stanza, number }, verdict) => {
+    settle(session)
+    session.stream?.messageDone(number)
+    if (!(verdict instanceof StanzaError)) trace.ended(session, stanza, number, inWords(verdict))
+    finish(session, stanza, verdict, number)
+  })
 
   const delivered = (routed: Routed, here: readonly Session[], taken: number): Verdict | Promise<Verdict> => {
     const { stanza, to } = routed
@@ -566,6 +548,7 @@ const inWords = (verdict: Verdict): string =>
 /** ms between tries while the database is away. */
 const AGAIN = 500
 const NOWHERE: readonly Location[] = []
+const NOBODY: readonly Session[] = []
 
 /** null: it is none of a client's. */
 const requestOf = ({ stanza, from, to, session }: Routed): Asked | null =>
