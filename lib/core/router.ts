@@ -435,13 +435,17 @@ export const makeRouter = (parts: RouterParts): Router => {
     else handed(item, committed, outcome, elsewhere, siblings)
   }
 
+  /** All sessions that the account may have are here, and hear of it now. */
+  const isHandedHere = (account: string, elsewhere: readonly Location[] | null): boolean =>
+    parts.isAlone || (elsewhere !== null && elsewhere.length === 0 && sessions.of(account).all.length > 0)
+
   /** @param elsewhere sessions of the receiver on other nodes @param siblings of the sender */
   const handed = (item: Logging, message: Committed, { received, sent }: Exclude<Logged, null>, elsewhere: readonly Location[] | null, siblings: readonly Location[] | null): void => {
     const { routed } = item
     let ending: Ending = 'stored'
     try {
-      // where it has sessions is not known: those here are not handed it, and must not be given first what comes behind it (D11)
-      if (received !== null && (elsewhere === null || elsewhere.length > 0) && routed.session !== null) hasPut(routed.session, routed.to.bare, received.seq)
+      // sessions that are not here, or being taken, are not handed it, and must not be given first what comes behind it (D11)
+      if (received !== null && routed.session !== null && !isHandedHere(routed.to.bare, elsewhere)) hasPut(routed.session, routed.to.bare, received.seq)
       if (received !== null && elsewhere !== null && handOver.received(message, received, elsewhere) > 0) ending = 'delivered'
       if (sent !== null && siblings !== null) handOver.sent(message, sent, siblings)
     } catch (error) {

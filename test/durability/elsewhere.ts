@@ -5,8 +5,9 @@ import { AwayError } from '../../lib/base/errors.js'
 import { hasPutElsewhere } from '../../lib/core/behind.js'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
 import type { Contact, Location } from '../../lib/core/ports.js'
-import { scriptedBus } from '../helpers/core.js'
-import { befriend, bodies, chat, firstLife, turn, until } from '../helpers/life.js'
+import type { Session } from '../../lib/core/sessions.js'
+import { NODE, scriptedBus } from '../helpers/core.js'
+import { befriend, bodies, chat, firstLife, resumed, turn, until } from '../helpers/life.js'
 import type { Life, LifeClient } from '../helpers/life.js'
 
 const [ROMEO, JULIET] = ['romeo@localhost', 'juliet@localhost']
@@ -127,6 +128,28 @@ t.test('D11: nor does it overtake a message that was committed when nobody could
   await romeo.send(state(`${JULIET}/balcony`, 'behind it'))
   t.ok(await until(() => bodies(juliet.got).length === 2))
   t.same(bodies(juliet.got), ['logged', 'behind it'])
+})
+
+t.test('D11: nor one that was committed while its receiver was being taken from a node that is over', async (t) => {
+  const life = firstLife([ROMEO, JULIET], { bus: scriptedBus(), settings: { durability: { '*': 'durable' } } })
+  const romeo = await life.login(`${ROMEO}/orchard`)
+  await romeo.send('<presence/>')
+  await life.quiet()
+  // taken before the message is committed, and not here yet
+  const row = { account: JULIET, resource: 'balcony', sessionId: 's9', incarnation: 2, node: NODE.id, epoch: NODE.epoch, priority: 0, presence: `<presence from='${JULIET}/balcony'/>` }
+  const stream = {
+    account: JULIET, sessionId: 's9', resource: 'balcony', incarnation: 2, lasts: 600, detached: null,
+    h: 0, outbound: 0, position: 0, unacked: [], requests: [], folded: 0, details: '{}',
+  }
+  life.store.rows.set(`${JULIET}/balcony`, row)
+  life.store.streams.rows.set(`${JULIET} s9`, stream)
+  await romeo.send(chat(JULIET, 'logged'))
+  await life.quiet()
+  await life.core.resumption.adopt([{ row, stream, last: 0, generation: 1 }])
+  await romeo.send(state(`${JULIET}/balcony`, 'behind it'))
+  const { got } = await resumed(life, { session: life.core.sessions.of(JULIET).all[0] as Session, count: 0 })
+  t.ok(await until(() => bodies(got).length === 2))
+  t.same(bodies(got), ['logged', 'behind it'])
 })
 
 t.test('D15: a request that another node has taken is answered when that node is over or has it no more, and only then, and once', async (t) => {

@@ -44,7 +44,7 @@ export interface Life {
   /** @param lasts seconds that its stream may be detached; 0: it cannot be resumed; null: no stream management */
   login(full: string, lasts?: number | null): Promise<LifeClient>
   /** @param count stanzas that the client has; a number or null: it is over (Resumption.resume) */
-  resume(from: LifeClient, count?: number): Promise<LifeClient | number | null>
+  resume(from: Pick<LifeClient, 'session' | 'count'>, count?: number): Promise<LifeClient | number | null>
   /** All that waits for a commit is decided, and what was acknowledged is written. */
   quiet(): Promise<void>
   crash(): Promise<Life>
@@ -208,7 +208,7 @@ const makeLife = (store: MemoryStore, clock: FakeClock, { settings = {}, routes,
 }
 
 /** `resume` where it has to succeed. */
-export const resumed = async (life: Life, from: LifeClient, count?: number): Promise<LifeClient> => {
+export const resumed = async (life: Life, from: Pick<LifeClient, 'session' | 'count'>, count?: number): Promise<LifeClient> => {
   const client = await life.resume(from, count)
   if (client === null || typeof client === 'number') throw new Error(`not resumed: ${client}`)
   return client
