@@ -265,7 +265,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     delivery: makeDelivery(cache, bus, counters, outstanding), handOver, outstanding, isAlone: !bus.connected,
     last: makeBatcher(async (all) => {
       const found = await stores.log.lasts([...new Set(all)])
-      return all.map((account) => found.get(account) ?? 0)
+      return all.map((account) => found.get(account)?.seq ?? 0)
     }, 500, 100_000),
   })
   /** Ends that are being written. */
@@ -431,7 +431,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     return []
   }, 500, 100_000)
   const doubt = (account: string): void => void recheck(account).catch(report)
-  const comparing = makeComparing(stores.log, sessions, settings.foldEvery * 1000, (session) => void feed.follow(session), report)
+  const comparing = makeComparing(stores.log, sessions, settings.foldEvery * 1000, (session) => void feed.follow(session), bus.connected ? doubt : null, report)
   return {
     invalidated: (account, generation) => {
       cache.invalidate(account, generation)

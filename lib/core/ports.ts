@@ -176,6 +176,12 @@ export interface Batch {
   readonly fences?: ReadonlyMap<string, number>
 }
 
+/** How an account stands: the number of the last entry of its log, and its generation. */
+export interface Last {
+  readonly seq: number
+  readonly generation: number
+}
+
 export interface LogStore {
   /**
    * In one transaction. One outcome a message.
@@ -195,8 +201,8 @@ export interface LogStore {
   entries(account: string, seqs: readonly number[]): Promise<readonly LogEntry[]>
   /** The last entries of an account with this peer, newest first. */
   recent(account: string, peer: string, limit: number): Promise<readonly LogEntry[]>
-  /** The number of the last entry of each of these accounts. */
-  lasts(accounts: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** How each of these accounts stands. */
+  lasts(accounts: readonly string[]): Promise<ReadonlyMap<string, Last>>
   /** Entries of accounts that need not wait any more (D12). */
   acknowledge(acks: ReadonlyMap<string, readonly number[]>): Promise<void>
 }

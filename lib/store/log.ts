@@ -3,7 +3,7 @@
 import { MovedError } from '../base/errors.js'
 import { toOctets, toText } from '../base/octets.js'
 import { ARCHIVED } from '../core/ports.js'
-import type { Batch, Db, LogEntry, Logged, LoggedEntry, Logging, LogStore, Waiting } from '../core/ports.js'
+import type { Batch, Db, Last, LogEntry, Logged, LoggedEntry, Logging, LogStore, Waiting } from '../core/ports.js'
 import { acknowledge, WAITS } from './queue.js'
 
 /** Which messages are archived where an account has no preference of its own (XEP-0441). */
@@ -198,6 +198,6 @@ export const logStore = (db: Db, node: { readonly id: string; readonly epoch: nu
     where l.account = $1 and l.seq = any($2) order by l.seq`, [account, seqs])).map(entryOf),
   recent: async (account, peer, limit) => (await db.query<EntryRow>(`${SELECT}
     where l.account = $1 and l.peer = $2 order by l.seq desc limit $3`, [account, peer, limit])).map(entryOf),
-  lasts: async (accounts) => new Map((await db.query<{ account: string; seq: number }>('select account, seq from account where account = any($1)', [accounts])).map((row) => [row.account, row.seq])),
+  lasts: async (accounts) => new Map((await db.query<Last & { account: string }>('select account, generation, seq from account where account = any($1)', [accounts])).map(({ account, ...last }) => [account, last])),
   acknowledge: (acks) => acknowledge(db, acks),
 })

@@ -88,7 +88,7 @@ export const memoryLog = (accounts: { has(account: string): boolean }, generatio
       await store.before('recent')
       return of(account).filter((e) => e.peer === peer).slice(-limit).toReversed()
     },
-    lasts: async (accounts) => new Map(accounts.map((account) => [account, of(account).length])),
+    lasts: async (accounts) => new Map(accounts.map((account) => [account, { seq: of(account).length, generation: generation(account) }])),
     acknowledge: async (acks) => {
       await store.before('acknowledge')
       for (const [account, seqs] of acks) acknowledged.set(account, new Set([...acknowledged.get(account) ?? [], ...seqs]))

@@ -215,7 +215,7 @@ export class Client {
     const { way, timing } = this
     if (way === null) return
     way.up = Math.max(timing.now + this.chance.exponential(this.mood.latency), way.up)
-    timing.after(way.up - timing.now, way.node.process, () => {
+    timing.at(way.up, way.node.process, () => {
       if (!way.mute) arrive()
     })
   }
@@ -223,7 +223,7 @@ export class Client {
   private towards(way: Way, down: Down): void {
     const { timing } = this
     way.down = Math.max(timing.now + this.chance.exponential(this.mood.latency), way.down)
-    timing.after(way.down - timing.now, null, () => {
+    timing.at(way.down, null, () => {
       if (way.open && way === this.way) this.hear(way, down)
     })
   }
@@ -324,6 +324,7 @@ export class Client {
 
   private takes(xml: string): void {
     this.judge.gets(this, this.stream as string, xml)
+    if (/^<iq[^>]* type='result'/.test(xml) && xml.includes("id='carbons-")) this.judge.copies(this, this.stream as string)
     if (!xml.startsWith('<iq') || !/^<iq[^>]* type='get'/.test(xml)) return
     const [, id] = /^<iq[^>]* id='([^']*)'/.exec(xml) ?? []
     const [, from] = /^<iq[^>]* from='([^']*)'/.exec(xml) ?? []

@@ -70,6 +70,9 @@ export class Judge {
   private readonly online = new Map<string, Online>()
   /** Binds whose answer was not heard: they may come late, and replace a later session. */
   private readonly unheard = new Map<string, number>()
+  /** XEP-0280: the session of a client that is to have copies of what others of its account send, and since when. */
+  private readonly copying = new Map<string, { readonly client: Seen; readonly session: string; readonly since: number }>()
+  private readonly sent: { readonly id: string; readonly sender: Seen; readonly at: number }[] = []
   /** When the account's generation last changed, as far as was looked. */
   private readonly changed = new Map<string, { generation: number; at: number }>()
 
@@ -113,6 +116,7 @@ export class Judge {
 
   binds(client: Seen, session: string, node: string): void {
     this.incarnations.set(session, 1)
+    this.copying.delete(client.full)
     this.online.set(client.full, { node, since: this.parts.now() })
   }
 
@@ -127,6 +131,11 @@ export class Judge {
   /** Promise 3: a session that was neither replaced nor ended can be resumed, on any node. */
   fails(client: Seen, session: string, node: string): void {
     if ((this.unheard.get(client.full) ?? 0) <= 0) this.violated(`${client.full} cannot resume ${session.slice(0, 6)} on ${node}`)
+  }
+
+  /** It was told that it gets copies from now on. */
+  copies(client: Seen, session: string): void {
+    this.copying.set(client.full, { client, session, since: this.parts.now() })
   }
 
   offline(client: Seen): void {
@@ -151,7 +160,11 @@ export class Judge {
   committed(entry: EntryRow): void {
     const id = idOf(entry.xml)
     const message = id === null ? undefined : this.messages.get(id)
-    if (message === undefined || (entry.flags & 4) !== 0) return
+    if (message === undefined) return
+    if ((entry.flags & 4) !== 0) {
+      if (!message.to.startsWith(message.sender.account)) this.sent.push({ id: id as string, sender: message.sender, at: this.parts.now() })
+      return
+    }
     if (message.committed >= 0) this.violated(`${id} is logged twice`)
     message.committed = this.parts.now()
     this.parts.say(`${id} to ${message.to} is entry ${entry.seq} of ${entry.account}`)
@@ -266,7 +279,17 @@ export class Judge {
         if ((flags & 2) !== 0 && acknowledged?.has(seq) !== true) return false
       }
     }
-    return this.pendingRefusals.size === 0
+    return this.pendingRefusals.size === 0 && this.missingCopy === null
+  }
+
+  /** A copy of what was sent that a session has yet to get. */
+  private get missingCopy(): string | null {
+    for (const { client, session, since } of this.copying.values()) {
+      for (const { id, sender, at } of this.sent) {
+        if (at > since && sender.account === client.account && sender.full !== client.full && this.got.get(session)?.seen.has(`sent ${id}`) !== true) return `${client.full} has no copy of ${id}`
+      }
+    }
+    return null
   }
 
   /** @param rested false: it did not come to rest in time */
@@ -274,6 +297,7 @@ export class Judge {
     const { log, queue } = this.parts.tables()
     if (!rested) {
       for (const who of restless) this.violated(`${who} has not come to rest`)
+      if (this.missingCopy !== null) this.violated(this.missingCopy)
       for (const [account, entries] of log) {
         for (const entry of entries) if ((entry.flags & 2) !== 0 && queue.get(account)?.has(entry.seq) !== true) this.violated(`${idOf(entry.xml) ?? entry.seq} still waits for ${account}`)
       }

@@ -33,6 +33,8 @@ export interface Timing {
   /** Whose code runs; null: nobody's. */
   readonly current: Process | null
   after(ms: number, process: Process | null, run: () => void): void
+  /** Of two at the same time the first said comes first: what must keep its order is not to be told by a difference, which is rounded. */
+  at(time: number, process: Process | null, run: () => void): void
 }
 
 export class Scheduler implements Timing {
@@ -44,7 +46,11 @@ export class Scheduler implements Timing {
   private readonly heap: Happening[] = []
 
   after(ms: number, process: Process | null, run: () => void): Happening {
-    const happening = { at: this.now + Math.max(0, ms), order: this.order++, process, run, off: false }
+    return this.at(this.now + Math.max(0, ms), process, run)
+  }
+
+  at(time: number, process: Process | null, run: () => void): Happening {
+    const happening = { at: time, order: this.order++, process, run, off: false }
     this.push(happening)
     return happening
   }

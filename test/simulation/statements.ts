@@ -164,9 +164,9 @@ const STATEMENTS: readonly (readonly [part: string, meaning: Meaning])[] = [
     .filter((e) => (seqs as Column<number>).includes(e.seq)).map((e) => entryOf(tables, e)))],
   ['l.account = $1 and l.peer = $2', reading((tables, [account, peer, limit]) => entriesOf(tables, account as string)
     .filter((e) => e.peer === peer).slice(-(limit as number)).toReversed().map((e) => entryOf(tables, e)))],
-  ['select account, seq from account', reading((tables, [accounts]) => any(accounts).flatMap((account) => {
+  ['select account, generation, seq from account', reading((tables, [accounts]) => any(accounts).flatMap((account) => {
     const row = tables.account.get(account)
-    return row === undefined ? [] : [{ account, seq: row.seq }]
+    return row === undefined ? [] : [{ account, seq: row.seq, generation: row.generation }]
   }))],
   ['insert into queue as q', acknowledge],
   // watermark and ranges are one set here

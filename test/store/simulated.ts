@@ -137,7 +137,7 @@ const answer = async (work: Promise<unknown>): Promise<string> => {
 t.test('the simulated database answers as Postgres does', async (t) => {
   const real = await testDatabase(t)
   for (const account of ACCOUNTS) await real.query('insert into account (account) values ($1)', [account])
-  const simulated = new Database({ current: null, now: 0, after: (ms, _, run) => (ms < 1000 ? run() : undefined) }, meaningOf, new Set())
+  const simulated = new Database({ current: null, now: 0, after: (ms, _, run) => (ms < 1000 ? run() : undefined), at: (_time, _, run) => run() }, meaningOf, new Set())
   for (const account of ACCOUNTS) simulated.tables.account.set(account, { seq: 0, generation: 0 })
   const process_ = makeProcess('contract', 1)
   const both: Calls[] = []
