@@ -3,6 +3,7 @@
 // Bounded: of presence only the last of each sender is kept, and past the bound it is left out, to be told anew.
 import { ownCopy } from '../base/octets.js'
 import { frameOf } from '../wire/framer.js'
+import type { Given } from './given.js'
 import type { Deferral, Session } from './sessions.js'
 
 interface Kept {
@@ -27,8 +28,9 @@ export class Deferred implements Deferral {
     this.member = member
   }
 
-  write(octets: string, declared: boolean): boolean {
-    return this.keep(octets, declared, 0)
+  /** An entry of the log is not kept here: it would have no record, and go to nobody when the session goes elsewhere. */
+  write(octets: string, declared: boolean, given: Given | null = null): boolean {
+    return given === null && this.keep(octets, declared, 0)
   }
 
   keep(octets: string, declared: boolean, after: number): boolean {

@@ -95,12 +95,14 @@ export const makeFeed = (parts: FeedParts): Feed => {
   const give = (session: Session, octets: string, declared: boolean, given: Given): boolean => {
     session.receipts ??= new PingProof(session, proofHost)
     if (!session.receipts.give(octets, declared, given)) return false
-    if (given.form === 'received') {
-      session.copied ??= new Set()
-      session.copied.add(given.seq)
-      if (session.copied.size > COPIES) session.copied.delete(session.copied.values().next().value as number)
-    }
+    noteCopy(session, given)
     return true
+  }
+  const noteCopy = (session: Session, { form, seq }: Given): void => {
+    if (form !== 'received') return
+    session.copied ??= new Set()
+    session.copied.add(seq)
+    if (session.copied.size > COPIES) session.copied.delete(session.copied.values().next().value as number)
   }
 
   const reading = makeReading({ ...parts, give })
@@ -231,7 +233,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
     },
     again: (session, entry, form) => {
       if (entry === undefined) return
-      reading.write(session, entry, frameOf(entry.xml) as Stanza, form, false)
+      // to its stream and not to its connection, which may have gone meanwhile: it stands behind this entry, and nobody would look for a copy
+      const { octets, declared } = reading.formed(session, entry, frameOf(entry.xml) as Stanza, form, false)
+      const given = { seq: entry.seq, form, pulled: false }
+      if (session.stream?.write(octets, declared, given) === true) noteCopy(session, given)
     },
     drain: (session, live) => reading.start(session, true, live),
     returned: (session) => {

@@ -52,8 +52,8 @@ export interface Reading {
   room(session: Session): void
   /** It has no connection any more. */
   left(session: Session): void
-  /** @param late it may come behind what was sent later */
-  write(session: Session, entry: LogEntry, frame: Stanza, form: Form, waits: boolean, late?: boolean): boolean
+  /** What of an entry goes to a session in this form. @param late it may come behind what was sent later */
+  formed(session: Session, entry: LogEntry, frame: Stanza, form: Form, late: boolean): { readonly octets: string; readonly declared: boolean }
 }
 
 /** ms after its binding in which a client says that it is available, if it does. */
@@ -134,12 +134,17 @@ export const makeReading = (parts: ReadingParts): Reading => {
   const isLate = (session: Session, { seq, waiting }: LogEntry, elsewhere: readonly Location[]): boolean =>
     restored.has(session) && (!waiting || parts.isAcknowledged(session.account, seq) || elsewhere.some((l) => l.sessionId !== session.id))
 
-  const write: Reading['write'] = (session, entry, frame, form, waits, late = waits) => {
+  const formed: Reading['formed'] = (session, entry, frame, form, late) => {
     const old = late || clock.now() - entry.at > 1000
     const delayed = old && form === 'original' ? withDelay(frame, session.jid.domain, entry.at) : entry.xml
     const octets = (entry.flags & ARCHIVED) === 0 || frame.empty ? delayed : withStanzaId(delayed, session.account, entry)
     const { nameEnd, declared, type } = frame
-    return give(session, inForm(form, session, { octets, nameEnd, declared, type }), form === 'original' && declared, { seq: entry.seq, form, pulled: waits })
+    return { octets: inForm(form, session, { octets, nameEnd, declared, type }), declared: form === 'original' && declared }
+  }
+
+  const write = (session: Session, entry: LogEntry, frame: Stanza, form: Form, waits: boolean, late = waits): boolean => {
+    const { octets, declared } = formed(session, entry, frame, form, late)
+    return give(session, octets, declared, { seq: entry.seq, form, pulled: waits })
   }
 
   const isHere = (session: Session): boolean => session.open && (session.stream === null || session.stream.connected)
@@ -284,7 +289,7 @@ export const makeReading = (parts: ReadingParts): Reading => {
   const isSoonThere = ({ wanted, boundAt, appearing }: Session): boolean => wanted === null && (appearing || clock.monotonic() - boundAt < SOON_THERE)
 
   return {
-    start, isFull, isSoonThere, later, now, write,
+    start, isFull, isSoonThere, later, now, formed,
     resume: (session) => start(session, owed.delete(session), null),
     inherit: (session) => {
       if (isHere(session)) void start(session, true, null)

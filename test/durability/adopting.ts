@@ -1,9 +1,10 @@
 // Sessions of a node that is over are taken by others just when their clients come back (durability.md D9): whichever is first,
 // there is one session in the end, where its client is.
 import t from 'tap'
+import { ARCHIVED, QUEUED, SENT } from '../../lib/core/ports.js'
 import type { LeftSession, StreamRow, TakeoverStore } from '../../lib/core/ports.js'
 import { memoryStore, NODE, recordingSession, scriptedBus, testCore } from '../helpers/core.js'
-import type { TestCore } from '../helpers/core.js'
+import type { MemoryStore, TestCore } from '../helpers/core.js'
 
 const JULIET = 'juliet@localhost'
 const left = (incarnation: number): LeftSession => ({
@@ -15,11 +16,12 @@ const left = (incarnation: number): LeftSession => ({
   },
 })
 /** @param owner what the table says in the end */
-const setUp = (owner: string, take: (core: TestCore) => ReturnType<TakeoverStore['take']>): { core: TestCore; words: () => string[] } => {
+const setUp = (owner: string, take: (core: TestCore) => ReturnType<TakeoverStore['take']>, fill: (store: MemoryStore) => void = () => {}): { core: TestCore; words: () => string[] } => {
   const store = memoryStore([JULIET])
   const { row } = left(3)
   store.rows.set(`${JULIET}/balcony`, { ...row, node: owner })
   store.streams.rows.set(`${JULIET} s9`, left(3).stream as StreamRow)
+  fill(store)
   const bus = scriptedBus()
   const core: TestCore = testCore({ store, bus, stores: { takeover: { adopt: async () => [], take: () => take(core), mine: async () => [], again: async () => [] } } })
   return { core, words: () => bus.sent.map(({ to, xml }) => `${to.node} ${xml}`) }
@@ -62,4 +64,30 @@ t.test('a session that is taken from another node is taken away from it', async 
   const { core, words } = setUp(NODE.id, async () => ({ from: { id: 'there', epoch: 1 }, left: left(3) }))
   await resume(core)
   t.same(words(), ['there <moved 3/>', 'there <has 0/>'])
+})
+
+t.test('what a client did not get before its session came here is not forgotten where its connection has gone again, copies no more than messages', async (t) => {
+  const had: LeftSession = { ...left(3), last: 2 }
+  const stream = { ...had.stream as StreamRow, position: 2, unacked: [{ number: 4, seq: 1, form: 'sent' as const }, { number: 5, seq: 2, form: 'original' as const }] }
+  const { core } = setUp(NODE.id, async () => ({ from: { id: 'there', epoch: 1 }, left: { ...had, stream } }), (store) => {
+    for (const [seq, from, to, flags] of [[1, `${JULIET}/chamber`, 'romeo@localhost', SENT | ARCHIVED], [2, 'romeo@localhost/orchard', JULIET, QUEUED | ARCHIVED]] as const) {
+      const entries = store.log.entries_.get(JULIET) ?? []
+      entries.push({ seq, mark: 7, at: 0, peer: 'romeo@localhost', flags, xml: `<message from='${from}' to='${to}' type='chat'><body>${seq}</body></message>`, waiting: seq === 2 })
+      store.log.entries_.set(JULIET, entries)
+    }
+  })
+  const found = await core.resumption.resume(JULIET, 's9', () => true)
+  if (found === null || typeof found === 'number') throw new Error(`not resumed: ${found}`)
+  // its client's answer is read when the connection has gone already: nothing can be written to it
+  const outlet = Object.assign(recordingSession(`${JULIET}/balcony`).outlet, { isOver: true, write: () => false })
+  found.attach(outlet, { put: () => {}, acknowledge: () => {}, request: () => {} }, 3)
+  found.session.stream?.acknowledge(3)
+  t.same([1, 2].map((seq) => found.session.stream?.has(seq)), [true, true])
+  core.resumption.detach(found.session)
+  const again = await core.resumption.resume(JULIET, 's9', () => true)
+  if (again === null || typeof again === 'number') throw new Error(`not resumed: ${again}`)
+  const got: string[] = []
+  again.attach(recordingSession(`${JULIET}/balcony`).outlet, { put: (octets) => void got.push(octets), acknowledge: () => {}, request: () => {} }, 3)
+  await core.log.idle(5000)
+  t.same(got.map((g) => /<body>(\d)/.exec(g)?.[1]), ['1', '2'])
 })
