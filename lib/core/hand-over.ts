@@ -75,8 +75,17 @@ const PULL = '<pull/>'
 const HAS = '<has '
 const YIELD = '<yield '
 const YIELDED = '<yielded/>'
-/** ms that a node is waited for which has a session whose client has gone elsewhere: one that stands still does not answer. */
-const YIELDS = 500
+/**
+ * ms that a node is waited for which has a session whose client has gone elsewhere: until it has heard it, for one that stands still
+ * does not; until it has done so, for it may be busy, or its database; and until the bus is there, in looks so far apart. Without its
+ * word, what it has done and not written is done again where its client is now.
+ */
+const HEARS = 500
+const YIELDS = 5000
+const AWAY = 2000
+const LOOK = 50
+/** Looks that a question counts for. */
+const ASKED = 4
 const HINT = '<hint '
 
 /** `whole`: somebody gets the message itself, so that others may have copies; `originals`: of those sessions, the ones of that node. */
@@ -206,6 +215,22 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     return post(session, xml, frame.declared, after ?? 0) ? 'accepted' : { generation: null }
   }
 
+  const askToYield = (from: Owner, account: string, sessionId: string): Promise<boolean> => new Promise((resolve) => {
+    const done = (yielded: boolean): void => {
+      clearTimeout(late)
+      if (yielding.get(sessionId) === done) yielding.delete(sessionId)
+      resolve(yielded)
+    }
+    let late = setTimeout(done, HEARS, false)
+    yielding.set(sessionId, done)
+    void bus.send(location(from, sessionId), account, `${YIELD}${JSON.stringify([node.id, node.epoch])}/>`).then((answer) => {
+      if (answer !== 'accepted') return done(false)
+      if (yielding.get(sessionId) !== done) return
+      clearTimeout(late)
+      late = setTimeout(done, YIELDS, false)
+    })
+  })
+
   return {
     at,
     received: (message, entry, elsewhere) => {
@@ -217,18 +242,16 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
       if (elsewhere.length > 0) hint(message.from.bare, elsewhere, NOWHERE, () => writeHint(entry, 'sent', [], message.xml))
       feed.sent(message, entry)
     },
-    yields: (from, account, sessionId) => new Promise((resolve) => {
-      const done = (yielded: boolean): void => {
-        clearTimeout(late)
-        yielding.delete(sessionId)
-        resolve(yielded)
+    yields: async (from, account, sessionId) => {
+      let isBusAway = false
+      for (let looks = AWAY / LOOK; ; looks -= bus.up ? ASKED : 1) {
+        if (bus.up && await askToYield(from, account, sessionId)) return true
+        // once it is back, the other node may be back a moment later
+        isBusAway ||= !bus.up
+        if (!isBusAway || looks <= 0) return false
+        await new Promise((resolve) => setTimeout(resolve, LOOK))
       }
-      const late = setTimeout(done, YIELDS, false)
-      yielding.set(sessionId, done)
-      void bus.send(location(from, sessionId), account, `${YIELD}${JSON.stringify([node.id, node.epoch])}/>`).then((answer) => {
-        if (answer !== 'accepted') done(false)
-      })
-    }),
+    },
     resumed: (from, account, sessionId, count) => void bus.send(location(from, sessionId), account, `${HAS}${count}/>`),
     taken: (from, account, sessionId, incarnation) => void bus.send(location(from, sessionId), account, `${MOVED}${incarnation}/>`),
     take: (items) => items.map((item): Answer => {

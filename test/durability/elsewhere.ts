@@ -152,6 +152,49 @@ t.test('D11: nor one that was committed while its receiver was being taken from 
   t.same(bodies(got), ['logged', 'behind it'])
 })
 
+t.test('D9: who has a session whose client has come here is asked for it, and waited for: while the bus is away, and while it is at it', async (t) => {
+  const { life: { core }, bus } = await setUp()
+  const owner = { id: 'there', epoch: 1 }
+  const yielded = (): unknown => core.handOver.take([{ account: JULIET, sessionId: 's-phone', xml: '<yielded/>' }])
+  const asked = (): number => bus.sent.filter(({ xml }) => xml.startsWith('<yield ')).length
+  const settles = async (done: Promise<boolean>): Promise<boolean | 'not yet'> => Promise.race([done, turn(0).then(() => 'not yet' as const)])
+
+  bus.up = false
+  const away = core.handOver.yields(owner, JULIET, 's-phone')
+  await turn(150)
+  t.same([asked(), await settles(away)], [0, 'not yet'])
+  bus.up = true
+  t.ok(await until(() => asked() === 1))
+  // it is busy for longer than one that stands still is waited for
+  await turn(700)
+  t.equal(await settles(away), 'not yet')
+  yielded()
+  t.equal(await away, true)
+
+  // who is not there is not waited for, nor who says nothing
+  bus.answer = () => 'gone'
+  t.equal(await core.handOver.yields(owner, JULIET, 's-phone'), false)
+  t.equal(asked(), 2)
+  const { send } = bus
+  bus.send = () => new Promise(() => {})
+  const began = performance.now()
+  t.equal(await core.handOver.yields(owner, JULIET, 's-phone'), false)
+  t.ok(performance.now() - began < 2000)
+  bus.send = send
+  // who has lost the bus at the same time may come back to it later
+  bus.up = false
+  const later = core.handOver.yields(owner, JULIET, 's-phone')
+  await turn(100)
+  bus.up = true
+  t.ok(await until(() => asked() === 4))
+  bus.answer = () => 'accepted'
+  t.ok(await until(() => asked() > 4))
+  yielded()
+  t.equal(await later, true)
+  bus.up = false
+  t.equal(await core.handOver.yields(owner, JULIET, 's-phone'), false, 'not for ever')
+})
+
 t.test('D15: a request that another node has taken is answered when that node is over or has it no more, and only then, and once', async (t) => {
   const { life, bus, romeo } = await setUp()
   life.store.elsewhere.set(JULIET, [there('phone', 0)])

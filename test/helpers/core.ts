@@ -213,7 +213,7 @@ export const frame = (xml: string): Stanza => frameOf(Buffer.from(xml).latin1Sli
 const ALONE: Bus = { connected: false, up: true, send: () => Promise.resolve('refused'), hand: (_to, _account, _xml, _declared, settle) => settle('refused'), invalidate: () => {} }
 
 /** A bus on which the test decides what the other nodes answer. */
-export const scriptedBus = (): Bus & { sent: { to: Location; xml: string }[]; answer: (to: Location) => HandOver; told: string[] } => {
+export const scriptedBus = (): Bus & { up: boolean; sent: { to: Location; xml: string }[]; answer: (to: Location) => HandOver; told: string[] } => {
   const bus = {
     connected: true, up: true, sent: [] as { to: Location; xml: string }[], told: [] as string[],
     answer: (_to: Location): HandOver => 'accepted',
