@@ -72,6 +72,8 @@ export interface ServerOptions {
   readonly node: string
   /** First part of the subjects on NATS; for tests, which share one. */
   readonly natsPrefix?: string
+  /** It is one of several workers, whose counts are told together (/metrics). */
+  readonly allMetrics?: () => Promise<string>
   /** This node was declared over, and serves nobody any more: it is to be stopped, and may be started again. */
   readonly lost?: () => void
   readonly clock?: Clock
@@ -278,7 +280,7 @@ const assemble = async (options: ServerOptions, undo: (() => Promise<void>)[]): 
   const metrics = makeMetrics(counters, {
     sessions: () => sessions.size, connections: () => gate.connections, unauthenticated: () => gate.unauthenticated, routes: () => cache.size,
     uncommitted: () => core.log.waiting,
-  }, durabilities(settings), cluster === null ? null : { bus: cluster.bus.counters, mayAct: cluster.lease.mayAct })
+  }, durabilities(settings), cluster === null ? null : { bus: cluster.bus.counters, mayAct: cluster.lease.mayAct }, options.allMetrics)
   const health = async (): Promise<{ ok: boolean } & Record<string, unknown>> => {
     const database = await db.query('select 1').then(() => 'ok', (error: Error) => error.message)
     return { ok: database === 'ok', version: VERSION, database, sessions: sessions.size }

@@ -46,7 +46,7 @@ const certificateFiles = async ({ tlsCert, tlsKey, data }: Settings): Promise<Ce
   return developmentFiles(`${data}/tls`)
 }
 
-const startServer = async (settings: Settings): Promise<Running> => {
+const startServer = async (settings: Settings, allMetrics?: () => Promise<string>): Promise<Running> => {
   const [server, { ROUTES }, { developmentCertificate }, { makeLog }, { nodeId }, { databaseFacts }] = await Promise.all([
     import('../lib/server.js'), import('./index.js'), import('../lib/wire/tls-context.js'), import('../lib/cli/log.js'),
     import('../lib/cli/node-id.js'), import('../lib/store/facts.js'),
@@ -57,7 +57,7 @@ const startServer = async (settings: Settings): Promise<Running> => {
   const node = await nodeId(settings)
   const db = await openDatabase(settings) // the server closes it, also where its start fails
   const started = await server.startServer({
-      settings, routes: ROUTES, log, db, tls, node,
+      settings, routes: ROUTES, log, db, tls, node, ...(allMetrics === undefined ? {} : { allMetrics }),
       lost: () => {
         // what started it starts it again, as another life
         process.stderr.write('this node was declared over by others, and its sessions are theirs; it ends, and may be started again\n')

@@ -43,6 +43,7 @@ export const GROUPS = {
     lease: row(int('seconds', 1, 600), 10, 'with other nodes: a node says three times in this time that it lives'),
     grace: row(int('seconds', 6, 3600), 60, 'with other nodes: for so long beside `lease` a node may say nothing before others take its sessions; more than a failover of the database takes'),
     node: row(maybe(text('a name')), null, 'node id', { fallbackWords: 'kept in the data folder' }),
+    workers: row(int('count', 1, 64), 1, 'processes that share the ports, for machines with several cores: nodes of one cluster, whose ids are that of the node with -1, -2 … behind; limits are those of each. More than one needs `database_url` and `nats_url`'),
     host: row(text('an address'), '127.0.0.1', 'address to listen on', {
       fallbackWords: '`127.0.0.1`; `::` once a real domain, `tls_cert` and `tls_key` are set',
     }),

@@ -116,8 +116,11 @@ export interface Deps {
   inspectNats(url: string): Promise<number>
   /** The path of a message as the database alone knows it; null: there is no database yet. As `inspectDatabase`. */
   trace(settings: Settings, query: TraceQuery): Promise<Traced | null>
-  /** `close` stops the server in order, then closes the database. */
-  startServer(settings: Settings): Promise<Running>
+  /**
+   * `close` stops the server in order, then closes the database.
+   * @param allMetrics of a worker: what all of them have counted, for /metrics, in Prometheus' format
+   */
+  startServer(settings: Settings, allMetrics?: () => Promise<string>): Promise<Running>
   /** Where certificate and key are or would be. */
   certificateFiles(settings: Settings): Promise<CertificateFiles>
 }

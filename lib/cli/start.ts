@@ -8,18 +8,21 @@ import { handlersOf } from './access.js'
 import { banner } from './banner.js'
 import { controlServer } from './control.js'
 import { checkDemo, demoAccounts } from './demo.js'
-import type { Deps, Running, Surroundings } from './deps.js'
+import type { Deps, Surroundings } from './deps.js'
+import { isWorker, startWorker, startWorkers } from './workers.js'
+import type { Served } from './workers.js'
 
 /** Ends when the server has been stopped by SIGINT or SIGTERM, or its terminal was closed. SIGHUP else: the certificate is read again. */
 export const start = async (settings: Settings, sources: Sources, deps: Deps, around: Surroundings): Promise<void> => {
+  if (isWorker) return startWorker(settings, deps, around)
   checkDemo(settings)
   const control = await controlServer({ data: settings.data })
   try {
     // told to stop while starting: first come to the end of the start
     const stopped = stopSignal(around)
-    const running = await deps.startServer(settings)
+    const running = await serve(settings, deps, around)
     try {
-      control.serve(handlersOf(running))
+      control.serve(running.handlers)
       // heard from before the banner, for whoever reads that may send one at once
       const ended = untilStopped(stopped, running, around)
       const { accounts: demo, file: demoFile } = await demoAccounts(settings, deps, running.accounts)
@@ -49,6 +52,12 @@ export const start = async (settings: Settings, sources: Sources, deps: Deps, ar
   }
 }
 
+const serve = async (settings: Settings, deps: Deps, around: Surroundings): Promise<Served> => {
+  if (settings.workers > 1) return startWorkers(settings, around)
+  const running = await deps.startServer(settings)
+  return { ...running, handlers: handlersOf(running) }
+}
+
 const stopSignal = ({ stderr }: Surroundings): Promise<void> =>
   new Promise(done => {
     let told = 0
@@ -63,7 +72,7 @@ const stopSignal = ({ stderr }: Surroundings): Promise<void> =>
     }
   })
 
-const untilStopped = (stopped: Promise<void>, running: Running, { stdout, stderr }: Surroundings): Promise<void> => new Promise((done) => {
+const untilStopped = (stopped: Promise<void>, running: Served, { stdout, stderr }: Surroundings): Promise<void> => new Promise((done) => {
   // the same signal says that a terminal was closed; then nobody is there any more to press Ctrl+C
   const onTerminal = stdout.isTTY
   const hungUp = (): void => {

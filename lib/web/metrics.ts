@@ -1,6 +1,6 @@
 // /metrics: what the server counted, in Prometheus' format. Counting itself is raising plain numbers; only a scrape
 // turns them into metrics.
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Counters } from '../core/counters.js'
 
 export interface Gauges {
@@ -30,12 +30,18 @@ const counter = (registry: Registry, name: string, help: string, labels: string[
   })
 }
 
-const gauge = (registry: Registry, name: string, help: string, read: () => number): void => {
-  new Gauge({ name, help, registers: [registry], collect() { this.set(read()) } })
+/** @param together what it is of several workers */
+const gauge = (registry: Registry, name: string, help: string, read: () => number, together: 'sum' | 'max' | 'min' = 'sum'): void => {
+  new Gauge({ name, help, registers: [registry], aggregator: together, collect() { this.set(read()) } })
 }
 
-/** @param durabilities each domain's mode */
-export const makeMetrics = (counters: Counters, gauges: Gauges, durabilities: readonly (readonly [domain: string, mode: string])[], cluster: ClusterFacts | null = null): () => Promise<{ type: string; text: string }> => {
+/**
+ * @param durabilities each domain's mode
+ * @param all of a worker: what all of them have counted, put together by who started them (prom-client asks each by node:cluster)
+ */
+export const makeMetrics = (
+  counters: Counters, gauges: Gauges, durabilities: readonly (readonly [domain: string, mode: string])[], cluster: ClusterFacts | null = null, all?: () => Promise<string>,
+): () => Promise<{ type: string; text: string }> => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry }) // memory, CPU, event-loop delay, garbage collection
   counter(registry, 'jidway_stanzas_total', 'Stanzas by how their way ended', ['ending'], () => [
@@ -47,7 +53,7 @@ export const makeMetrics = (counters: Counters, gauges: Gauges, durabilities: re
   counter(registry, 'jidway_bugs_total', 'Stanzas answered with internal-server-error', [], () => [[{}, counters.bugs]])
   counter(registry, 'jidway_route_total', 'Route cache: what its look-ups found, and what became of them. Look-ups for 1,000 routed stanzas: 1000 * {event="lookups"} / the sum of jidway_stanzas_total', ['event'], () =>
     Object.entries(counters.route).map(([event, n]) => [{ event: event.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`) }, n]))
-  gauge(registry, 'jidway_route_staleness_seconds', 'The longest time since the start that an entry of the route cache had been there when a commit or a refusal showed that it was wrong', () => counters.stalest / 1000)
+  gauge(registry, 'jidway_route_staleness_seconds', 'The longest time since the start that an entry of the route cache had been there when a commit or a refusal showed that it was wrong', () => counters.stalest / 1000, 'max')
   gauge(registry, 'jidway_sessions', 'Sessions bound on this node', gauges.sessions)
   gauge(registry, 'jidway_connections', 'Connections, logged in or not', gauges.connections)
   gauge(registry, 'jidway_unauthenticated', 'Connections not logged in yet', gauges.unauthenticated)
@@ -59,11 +65,15 @@ export const makeMetrics = (counters: Counters, gauges: Gauges, durabilities: re
   if (cluster !== null) {
     counter(registry, 'jidway_bus_total', 'Bus to other nodes: stanzas handed over by how that ended, and what came from them', ['event'], () =>
       Object.entries(cluster.bus).map(([event, n]) => [{ event: event.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`) }, n]))
-    gauge(registry, 'jidway_lease', '1: this node may act; 0: it could not renew its lease, and is silent', () => (cluster.mayAct() ? 1 : 0))
+    gauge(registry, 'jidway_lease', '1: this node may act; 0: it could not renew its lease, and is silent', () => (cluster.mayAct() ? 1 : 0), 'min')
   }
   const durability = new Gauge({
-    name: 'jidway_durability', help: 'Always 1; mode says what an acknowledgement means in the domain: durable, committed; routed, only routed', labelNames: ['domain', 'mode'], registers: [registry],
+    name: 'jidway_durability', help: 'Always 1; mode says what an acknowledgement means in the domain: durable, committed; routed, only routed', labelNames: ['domain', 'mode'], registers: [registry], aggregator: 'first',
   })
   for (const [domain, mode] of durabilities) durability.set({ domain, mode }, 1)
-  return async () => ({ type: registry.contentType, text: await registry.metrics() })
+  if (all !== undefined) {
+    AggregatorRegistry.setRegistries(registry)
+    new AggregatorRegistry() // hears from now on who asks for them
+  }
+  return async () => ({ type: registry.contentType, text: await (all ?? (() => registry.metrics()))() })
 }

@@ -71,9 +71,10 @@ export const rawNats = async (t: Teardown, url: string, options: ConnectionOptio
 }
 
 /** Wait until this holds; fails after 5 s. */
-export const until = async (holds: () => boolean, what: string): Promise<void> => {
-  for (let tries = 0; !holds(); tries++) {
-    if (tries > 500) throw new Error(`still not: ${what}`)
+/** @param ms waited at least */
+export const until = async (holds: () => boolean | Promise<boolean>, what: string, ms = 5000): Promise<void> => {
+  for (let tries = 0; !await holds(); tries++) {
+    if (tries * 10 > ms) throw new Error(`still not: ${what}`)
     await sleep(10)
   }
 }
