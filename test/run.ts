@@ -2,9 +2,10 @@
 // each with tap in a process of its own, then the linter, and ends with one plain line "N passed, N failed". Counted are assertions, and each check as one.
 //   npm test                             everything
 //   npm test -- test/base lib/x/y.ts     only the tests of these files or folders; options after `--` go to the tests
+//   npm test -- --servers …              of these only what may do something else where the environment names a Postgres, or NATS is installed
 // test/debian has a runner of its own: it needs clients that only CI has.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,9 +24,10 @@ const failures: string[] = []
 const main = async (): Promise<void> => {
   process.chdir(ROOT)
   const args = process.argv.slice(2)
-  const options = args.filter(arg => arg.startsWith('-') && arg !== '--')
+  const options = args.filter(arg => arg.startsWith('-') && arg !== '--' && arg !== '--servers')
+  const isChosen = args.includes('--servers') ? (file: string): boolean => knowsServers(file) : (): boolean => true
   const wanted = args.filter(arg => !arg.startsWith('-')).map(arg => asTest(relative(ROOT, resolve(process.env['INIT_CWD'] ?? '.', arg))))
-  const files = sources('test').filter(file => wanted.length === 0 || wanted.some(path => file === path || file === `${path}.ts` || file.startsWith(`${path}/`)))
+  const files = sources('test').filter(file => wanted.length === 0 || wanted.some(path => file === path || file === `${path}.ts` || file.startsWith(`${path}/`))).filter(isChosen)
   if (files.length === 0) fail(`no test matches ${wanted.join(' ')}`)
   const unbuilt = files.filter(file => !existsSync(compiled(file)))
   for (const file of unbuilt) fail(`${file}: not built, run npm run build`)
@@ -48,6 +50,18 @@ const sources = (folder: string): string[] =>
     if (entry.isDirectory()) return sources(path.slice(0, -1))
     return path.endsWith('.ts') && !path.endsWith('.d.ts') ? [path] : []
   }).toSorted()
+
+/** It speaks of such a server, or a helper of its opens one. */
+const knowsServers = (file: string, seen = new Set<string>()): boolean => {
+  if (seen.has(file) || !existsSync(file)) return false
+  seen.add(file)
+  const text = readFileSync(file, 'utf8')
+  if (/helpers\/(?:database|nats)\.ts$/.test(file) || (!file.startsWith('test/helpers/') && /postgres|nats/i.test(text))) return true
+  return [...text.matchAll(/ from '(\.[^']+)\.js'/g)].some(([, path]) => {
+    const helper = relative(ROOT, join(ROOT, dirname(file), `${path}.ts`))
+    return helper.startsWith('test/helpers/') && knowsServers(helper, seen)
+  })
+}
 
 /** As many files at once as there are cores; each in a process of its own, without the loaders of `tap run`, which compile what is compiled already. */
 const runAll = async (files: readonly string[], options: readonly string[]): Promise<void> => {

@@ -56,6 +56,20 @@ t.test('passing tests end with their number and code 0', async t => {
     t.match(run(folder, 'test/nothing.ts'), { code: 1, last: '0 passed, 1 failed' })
   })
 
+  t.test('--servers leaves out what has nothing to do with any', async t => {
+    const servers = project(t, { plain: `${TAP}t.ok(1)`, direct: `${TAP}t.ok(1)`, indirect: `${TAP}t.ok(1)`, named: `${TAP}t.ok(1)` })
+    const write = (path: string, text: string): void => writeFileSync(join(servers, path), text)
+    mkdirSync(join(servers, 'test/helpers'))
+    write('test/helpers/database.ts', 'export const d = 1\n')
+    write('test/helpers/more.ts', "import { d } from './database.js'\nexport const m = d\n")
+    write('test/direct.ts', "import { d } from './helpers/database.js'\nexport const x = d\n")
+    write('test/indirect.ts', "import { m } from './helpers/more.js'\nexport const x = m\n")
+    write('test/named.ts', "// needs Postgres' programs\nexport const x = 1\n")
+    const { out, last } = run(servers, '--servers', 'test/plain.ts', 'test/direct.ts', 'test/indirect.ts', 'test/named.ts')
+    t.equal(last, '3 passed, 0 failed', out)
+    t.notMatch(out, /plain/)
+  })
+
   t.test('a test that was not built fails', async t => {
     writeFileSync(join(folder, 'test/new.ts'), 'export const x = 1\n')
     t.match(run(folder), { code: 1, last: '4 passed, 1 failed', out: /test\/new\.ts: not built/ })
