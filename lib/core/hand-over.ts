@@ -80,12 +80,12 @@ const YIELDED = '<yielded/>'
  * does not; until it has done so, for it may be busy, or its database; and until the bus is there, in looks so far apart. Without its
  * word, what it has done and not written is done again where its client is now.
  */
-const HEARS = 500
+const HEARS = 1000
 const YIELDS = 5000
-const AWAY = 2000
+const AWAY = 3000
 const LOOK = 50
 /** Looks that a question counts for. */
-const ASKED = 4
+const ASKED = 2
 const HINT = '<hint '
 
 /** `whole`: somebody gets the message itself, so that others may have copies; `originals`: of those sessions, the ones of that node. */

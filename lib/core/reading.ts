@@ -116,8 +116,8 @@ export const makeReading = (parts: ReadingParts): Reading => {
       const { best } = sessions.of(session.account)
       if (best.every((other) => other === session || other.away || (other.priority as number) <= (session.wanted as number))) return 'original'
     }
-    // a copy is of what another session gets
-    if (!isNamed && !theirs && !sessions.of(session.account).best.some((other) => other !== session) && !others.some((l) => (l.priority ?? -1) >= 0)) return null
+    // a copy is of what another session gets, or has got. After a crash some may be on their way to another node, and be seen nowhere
+    if (entry.waiting && !restored.has(session) && !isNamed && !theirs && !sessions.of(session.account).best.some((other) => other !== session) && !others.some((l) => (l.priority ?? -1) >= 0)) return null
     return !waits && from.full !== session.jid.full && isCopied(session, frame, from, 'received') ? 'received' : null
   }
 

@@ -278,6 +278,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     }
     if (there !== undefined) parts.moved(there, there.id !== row.sessionId)
     member.seq = Math.max(member.seq, last)
+    // what its node has committed and not told: nothing that it sends here must come before that to the account's others (D11)
+    for (const other of sessions.of(row.account).all) feed.lacks(other, last)
     const outlet = makeDeferred(member)
     const session = makeSession(jid, row.sessionId, details.lang ?? '', outlet, member)
     session.deferred = outlet

@@ -2,8 +2,9 @@
 // there is one session in the end, where its client is.
 import t from 'tap'
 import { ARCHIVED, QUEUED, SENT } from '../../lib/core/ports.js'
-import type { LeftSession, StreamRow, TakeoverStore } from '../../lib/core/ports.js'
+import type { LeftSession, LogEntry, StreamRow, TakeoverStore } from '../../lib/core/ports.js'
 import { memoryStore, NODE, recordingSession, scriptedBus, testCore } from '../helpers/core.js'
+import type { Given } from '../../lib/core/given.js'
 import type { MemoryStore, TestCore } from '../helpers/core.js'
 
 const JULIET = 'juliet@localhost'
@@ -90,4 +91,36 @@ t.test('what a client did not get before its session came here is not forgotten 
   again.attach(recordingSession(`${JULIET}/balcony`).outlet, { put: (octets) => void got.push(octets), acknowledge: () => {}, request: () => {} }, 3)
   await core.log.idle(5000)
   t.same(got.map((g) => /<body>(\d)/.exec(g)?.[1]), ['1', '2'])
+})
+
+t.test('who gets copies gets them of what others have had while it was on its way here, though nobody else is to be seen', async (t) => {
+  const details = JSON.stringify({ lang: '', carbons: true, copied: [], interested: false, blocklist: false, rosterVersion: 0, directed: [] })
+  const had: LeftSession = { ...left(3), last: 2, row: { ...left(3).row, priority: -1 }, stream: { ...left(3).stream as StreamRow, details } }
+  const { core } = setUp(NODE.id, async () => ({ from: { id: 'there', epoch: 1 }, left: had }), (store) => {
+    // the first was acknowledged by another resource, the second was not: its session is being taken, too
+    store.log.entries_.set(JULIET, [1, 2].map((seq) => ({
+      seq, mark: 7, at: 0, peer: 'romeo@localhost', flags: QUEUED | ARCHIVED, waiting: true, xml: `<message from='romeo@localhost/orchard' to='${JULIET}' type='chat'><body>${seq}</body></message>`,
+    })))
+    void store.log.acknowledge(new Map([[JULIET, [1]]]))
+  })
+  const found = await core.resumption.resume(JULIET, 's9', () => true)
+  if (found === null || typeof found === 'number') throw new Error(`not resumed: ${found}`)
+  const got: string[] = []
+  const outlet = recordingSession(`${JULIET}/balcony`).outlet
+  found.attach(Object.assign(outlet, { write: (octets: string, declared: boolean, given: Given | null = null) => found.session.stream?.write(octets, declared, given) ?? false }),
+    { put: (octets) => void got.push(octets), acknowledge: () => {}, request: () => {} }, 0)
+  found.session.stream?.acknowledge(0)
+  for (let i = 0; i < 100 && got.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.same(got.filter((g) => g.startsWith('<message')).map((g) => [g.includes('<received'), /<body>(\d)/.exec(g)?.[1]]), [[true, '1'], [true, '2']])
+})
+
+t.test('D11: a session that comes here brings along what its node has committed and not told: its siblings here read it before it says more', async (t) => {
+  const entries: LogEntry[] = []
+  const { core } = setUp(NODE.id, async () => null, (store) => void store.log.entries_.set(JULIET, entries))
+  const chamber = core.session(`${JULIET}/chamber`)
+  entries.push({ seq: 1, mark: 7, at: 0, peer: 'romeo@localhost', flags: QUEUED | ARCHIVED, waiting: true, xml: `<message from='romeo@localhost/orchard' to='${JULIET}/chamber' type='chat'><body>untold</body></message>` })
+  t.same([chamber.position, chamber.got], [0, []])
+  await core.resumption.adopt([{ ...left(3), last: 1 }])
+  for (let i = 0; i < 100 && chamber.got.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.match(chamber.got, [/<body>untold/])
 })
