@@ -53,8 +53,8 @@ export interface Feed {
    * where that has to wait: for the client, who must be read from to acknowledge, or for the store.
    */
   drain(session: Session, live: () => void): Promise<void>
-  /** An entry that it was given before a crash, once more. */
-  again(session: Session, entry: LogEntry | undefined, form: Form): void
+  /** An entry that it was given before a crash, once more. @param late it came behind what was sent later */
+  again(session: Session, entry: LogEntry | undefined, form: Form, late: boolean): void
   /** It is connected again, and has yet to say that it is there: as one that has just been bound (D11). */
   returned(session: Session): void
   /** Give a session what came since it was detached. */
@@ -231,10 +231,10 @@ export const makeFeed = (parts: FeedParts): Feed => {
         undefer(session, Infinity)
       }
     },
-    again: (session, entry, form) => {
+    again: (session, entry, form, late) => {
       if (entry === undefined) return
       // to its stream and not to its connection, which may have gone meanwhile: it stands behind this entry, and nobody would look for a copy
-      const { octets, declared } = reading.formed(session, entry, frameOf(entry.xml) as Stanza, form, false)
+      const { octets, declared } = reading.formed(session, entry, frameOf(entry.xml) as Stanza, form, late)
       const given = { seq: entry.seq, form, pulled: false }
       if (session.stream?.write(octets, declared, given) === true) noteCopy(session, given)
     },

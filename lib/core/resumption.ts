@@ -448,8 +448,12 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
   const makeGood = (stream: ManagedStream, left: StreamState, entries: readonly LogEntry[], count: number, received: number, yielded: boolean): void => {
     const { session } = stream
     const bySeq = new Map(entries.map((e) => [e.seq, e]))
+    // what it was given behind later entries, when a sibling had ended, is late this time too
+    let last = 0
     for (const ref of left.unacked.toSorted((a, b) => a.number - b.number)) {
-      if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form)
+      const late = ref.seq < last
+      last = Math.max(last, ref.seq)
+      if (ref.number > count) feed.again(session, bySeq.get(ref.seq), ref.form, late)
       else parts.acknowledged(session, [{ seq: ref.seq, form: ref.form, pulled: false }])
     }
     // they stay open until it has acknowledged what it is told now

@@ -68,12 +68,14 @@ t.test('a session that is taken from another node is taken away from it', async 
 })
 
 t.test('what a client did not get before its session came here is not forgotten where its connection has gone again, copies no more than messages', async (t) => {
-  const had: LeftSession = { ...left(3), last: 2 }
-  const stream = { ...had.stream as StreamRow, position: 2, unacked: [{ number: 4, seq: 1, form: 'sent' as const }, { number: 5, seq: 2, form: 'original' as const }] }
+  const had: LeftSession = { ...left(3), last: 3 }
+  const stream = { ...had.stream as StreamRow, position: 3, unacked: [{ number: 4, seq: 2, form: 'sent' as const }, { number: 5, seq: 3, form: 'original' as const }, { number: 6, seq: 1, form: 'original' as const }] }
   const { core } = setUp(NODE.id, async () => ({ from: { id: 'there', epoch: 1 }, left: { ...had, stream } }), (store) => {
-    for (const [seq, from, to, flags] of [[1, `${JULIET}/chamber`, 'romeo@localhost', SENT | ARCHIVED], [2, 'romeo@localhost/orchard', JULIET, QUEUED | ARCHIVED]] as const) {
+    for (const [seq, from, to, flags] of [
+      [1, 'romeo@localhost/orchard', JULIET, QUEUED | ARCHIVED], [2, `${JULIET}/chamber`, 'romeo@localhost', SENT | ARCHIVED], [3, 'romeo@localhost/orchard', JULIET, QUEUED | ARCHIVED],
+    ] as const) {
       const entries = store.log.entries_.get(JULIET) ?? []
-      entries.push({ seq, mark: 7, at: 0, peer: 'romeo@localhost', flags, xml: `<message from='${from}' to='${to}' type='chat'><body>${seq}</body></message>`, waiting: seq === 2 })
+      entries.push({ seq, mark: 7, at: 1_000_000, peer: 'romeo@localhost', flags, xml: `<message from='${from}' to='${to}' type='chat'><body>${seq}</body></message>`, waiting: seq !== 2 })
       store.log.entries_.set(JULIET, entries)
     }
   })
@@ -83,14 +85,16 @@ t.test('what a client did not get before its session came here is not forgotten 
   const outlet = Object.assign(recordingSession(`${JULIET}/balcony`).outlet, { isOver: true, write: () => false })
   found.attach(outlet, { put: () => {}, acknowledge: () => {}, request: () => {} }, 3)
   found.session.stream?.acknowledge(3)
-  t.same([1, 2].map((seq) => found.session.stream?.has(seq)), [true, true])
+  t.same([1, 2, 3].map((seq) => found.session.stream?.has(seq)), [true, true, true])
   core.resumption.detach(found.session)
   const again = await core.resumption.resume(JULIET, 's9', () => true)
   if (again === null || typeof again === 'number') throw new Error(`not resumed: ${again}`)
   const got: string[] = []
   again.attach(recordingSession(`${JULIET}/balcony`).outlet, { put: (octets) => void got.push(octets), acknowledge: () => {}, request: () => {} }, 3)
   await core.log.idle(5000)
-  t.same(got.map((g) => /<body>(\d)/.exec(g)?.[1]), ['1', '2'])
+  t.same(got.map((g) => /<body>(\d)/.exec(g)?.[1]), ['2', '3', '1'])
+  // one that it was given behind later ones is marked so, each time (D11)
+  t.same(got.map((g) => g.includes('<delay ')), [false, false, true])
 })
 
 t.test('who gets copies gets them of what others have had while it was on its way here, though nobody else is to be seen', async (t) => {
