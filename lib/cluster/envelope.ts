@@ -98,14 +98,14 @@ export const decodeRequest = (data: Uint8Array): Request | null => read(data, (f
   const many = from.short()
   const table = from.part(many * ITEM)
   const items: Handed[] = []
-  for (let n = many; n > 0; n--) {
-    const bits = table.byte()
+  for (let at = 0; at < table.length; at += ITEM) {
+    const bits = table[at] as number
     const kind = KINDS[bits & ~DECLARED]
     if (kind === undefined) return null
-    const account = table.short()
-    const session = account + table.short()
+    const account = table.readUInt16BE(at + 1)
+    const session = account + table.readUInt16BE(at + 3)
     // one string, of which the three are parts: a stanza that is kept keeps little more than itself
-    const all = from.octets(session + table.long())
+    const all = from.octets(session + table.readUInt32BE(at + 5))
     items.push({ kind, declared: (bits & DECLARED) !== 0, account: textOf(all.slice(0, account)), sessionId: textOf(all.slice(account, session)), xml: all.slice(session) })
   }
   return { deadline, items }
@@ -190,8 +190,8 @@ interface Reader {
   count(): number
   octets(length: number): string
   text(length: number): string
-  /** So many octets, with a reader of their own. */
-  part(length: number): Reader
+  /** So many octets as they are. */
+  part(length: number): Buffer
 }
 
 const textOf = (octets: string): string => {
@@ -200,8 +200,9 @@ const textOf = (octets: string): string => {
   return text
 }
 
-const readerOf = (buffer: Buffer, start: number, end: number): Reader & { readonly isAtEnd: boolean } => {
-  let at = start
+const readerOf = (buffer: Buffer): Reader & { readonly isAtEnd: boolean } => {
+  const end = buffer.length
+  let at = 1
   /** The offset of the next so many octets, which are there. What a count announces is bounded by this, not by the count. */
   const next = (length: number): number => {
     if (end - at < length) throw MALFORMED
@@ -228,7 +229,7 @@ const readerOf = (buffer: Buffer, start: number, end: number): Reader & { readon
     text: (length: number) => textOf(from.octets(length)),
     part: (length: number) => {
       const begin = next(length)
-      return readerOf(buffer, begin, begin + length)
+      return buffer.subarray(begin, begin + length)
     },
   }
   return from
@@ -236,7 +237,7 @@ const readerOf = (buffer: Buffer, start: number, end: number): Reader & { readon
 
 const read = <T>(data: Uint8Array, body: (from: Reader) => T | null): T | null => {
   if (data[0] !== VERSION) return null
-  const from = readerOf(Buffer.from(data.buffer, data.byteOffset, data.byteLength), 1, data.byteLength)
+  const from = readerOf(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
   try {
     const made = body(from)
     return from.isAtEnd ? made : null

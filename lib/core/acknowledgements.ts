@@ -18,7 +18,8 @@ const AGAIN = 1000
 /** Entries in one statement. */
 const MOST = 5000
 
-export const makeAcknowledgements = (store: LogStore, changed: (account: string) => void, report: (error: unknown) => void): Acknowledgements => {
+/** @param done told of the entries of an account that are written; of none where that failed, and it is not known which are */
+export const makeAcknowledgements = (store: LogStore, done: (account: string, seqs: Iterable<number>) => void, report: (error: unknown) => void): Acknowledgements => {
   let next = new Map<string, Set<number>>()
   /** Being written. */
   let now: Map<string, Set<number>> | null = null
@@ -31,6 +32,7 @@ export const makeAcknowledgements = (store: LogStore, changed: (account: string)
   const write = async (): Promise<void> => {
     now = next
     next = new Map()
+    let isWritten = false
     try {
       let some = new Map<string, readonly number[]>()
       let count = 0
@@ -43,12 +45,13 @@ export const makeAcknowledgements = (store: LogStore, changed: (account: string)
         count = 0
       }
       await store.acknowledge(some)
+      isWritten = true
     } catch (error) {
       // bounded by what was given and not written: that is what the windows of the sessions bound
       for (const [account, seqs] of now) for (const seq of seqs) add(account, seq, AGAIN)
       throw error
     } finally {
-      for (const account of now.keys()) changed(account)
+      for (const [account, seqs] of now) done(account, isWritten ? seqs : [])
       // who began to read before this was written takes it for waiting (D12: no entry twice to one session)
       const written = now
       now = null

@@ -155,7 +155,11 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     messages: settings.offlineMaxMessages, bytes: settings.offlineMaxBytes, perSender: settings.offlineMaxPerSender,
   }, () => acks.flush(), (item, refusal) => router.refusing(item, refusal), (item, outcome) => router.committed(item, outcome), report, counters.log,
     fence)
-  const acks = makeAcknowledgements(stores.log, log.changed, report)
+  const acks = makeAcknowledgements(stores.log, (account, seqs) => {
+    log.changed(account)
+    // what waits no more, also after a crash, is given to nobody any more
+    for (const { copied } of sessions.of(account).all) if (copied !== null) for (const seq of seqs) copied.delete(seq)
+  }, report)
   /** Sessions of the account on other nodes. */
   const elsewhereOf = async (account: string): Promise<readonly Location[]> => {
     const found = await cache.resolve(parseJid(account))
@@ -172,8 +176,6 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       trace.acknowledged(session, seq, form)
       if (form !== 'original') continue
       acks.add(session.account, seq)
-      // it waits no more, so that nobody is given it any more
-      for (const { copied } of sessions.of(session.account).all) copied?.delete(seq)
     }
     feed.room(session)
   }

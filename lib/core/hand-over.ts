@@ -256,6 +256,8 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     taken: (from, account, sessionId, incarnation) => void bus.send(location(from, sessionId), account, `${MOVED}${incarnation}/>`),
     take: (items) => items.map((item): Answer => {
       const { account, sessionId, xml } = item
+      // most are these, and the rest is none of them
+      if (xml.startsWith('<message')) return stanza(item)
       if (xml.startsWith(HINT)) return taken(account, xml)
       if (xml.startsWith(WORD)) {
         heard(account, JSON.parse(xml.slice(WORD.length)) as Word)
