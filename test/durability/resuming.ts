@@ -326,3 +326,34 @@ t.test('what a stream that cannot be resumed keeps, requests to its client, coun
   plain.acknowledge()
   t.equal(stream.bytes, 0)
 })
+
+t.test('D12: that a session has a copy is known until the acknowledgement of the message itself is written: after a crash it waits again, and is not given beside the copy', async (t) => {
+  const life = firstLife(['romeo@localhost', 'juliet@localhost'], { settings: { durability: { '*': 'durable' } } })
+  const romeo = await life.login('romeo@localhost/orchard')
+  const phone = await life.login('juliet@localhost/phone')
+  const desk = await life.login('juliet@localhost/desk')
+  await romeo.send('<presence/>')
+  await phone.send('<presence/>')
+  await desk.send("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+  await desk.send('<presence><priority>-1</priority></presence>')
+  await life.quiet()
+  await romeo.send("<message to='juliet@localhost' type='chat'><body>hello</body></message>")
+  await life.quiet()
+  const seq = life.store.log.entries_.get('juliet@localhost')?.at(-1)?.seq as number
+  t.match(desk.got.at(-1), /<received.*hello/)
+  desk.acknowledge()
+  // the database does not answer now
+  let open = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  life.store.log.before = async (what) => {
+    if (what === 'acknowledge') await held
+  }
+  phone.acknowledge()
+  const flushed = life.core.acks.flush()
+  t.equal(desk.session.copied?.has(seq), true)
+  open()
+  await flushed
+  t.equal(desk.session.copied?.has(seq), false)
+})
