@@ -32,7 +32,8 @@ const save = async (db: Db, rows: readonly SessionRow[]): Promise<Saved> => {
       returning session_id, account, xmax <> 0 as replaced),
     suspect as (
       select account from bound where replaced
-      union select r.account from r join resumption e on e.account = r.account and e.ended is not null where r.fresh),
+      -- or its stream is that of a node which has not noticed yet, while its row has gone with that of a bind in between
+      union select r.account from r join resumption e on e.account = r.account and (e.ended is not null or e.resource = r.resource) where r.fresh),
     changed as (
       update presence p set priority = r.priority, presence = r.presence from r
       where not r.fresh and p.account = r.account and p.resource = r.resource and p.session_id = r.session_id and p.incarnation = r.incarnation

@@ -41,7 +41,7 @@ const save: Meaning = (tables, values) => {
       const [priority, presence] = [priorities[i] as number | null, presences[i] as string | null]
       if (fresh[i] === true) {
         kept.push(id)
-        if (row !== undefined && row.session_id !== id) unclean.add(account)
+        if ((row !== undefined && row.session_id !== id) || [...tables.resumption.values()].some((r) => r.account === account && r.resource === resource)) unclean.add(account)
         write(() => {
           const sessions = tables.presence.get(account) ?? new Map<string, PresenceTableRow>()
           tables.presence.set(account, sessions.set(resource, {

@@ -173,9 +173,13 @@ t.test('a session that is over, and whose row is about to go, is on no route, an
 t.test('D14: whose client may send again what another of its sessions has sent is told at its bind, wherever that session was', async (t) => {
   const { node, epoch } = HERE
   const unclean = async (rows: readonly SessionRow[]): Promise<string[]> => [...(await store.save(rows)).unclean].sort()
-  const [fresh, replaced, ended] = [await newAccount(), await newAccount(), await newAccount()]
+  const [fresh, replaced, ended, standing] = [await newAccount(), await newAccount(), await newAccount(), await newAccount()]
   await store.save([row(replaced, { sessionId: 'old', node: 'elsewhere' })])
   await resumptionStore(db, { id: node, epoch }).note([{ account: ended, sessionId: 'over', resource: 'x' }], 1)
-  t.same(await unclean([fresh, replaced, ended].map((account) => row(account, { sessionId: 'new' }))), [replaced, ended].sort())
+  // its node stands still; of a bind that came in between, and failed, the row has gone
+  await resumptionStore(db, { id: node, epoch }).save({
+    account: standing, sessionId: 'stands', resource: row(standing).resource, incarnation: 1, lasts: 600, detached: null, h: 0, outbound: 0, position: 0, unacked: [], requests: [], details: '{}', folded: 0,
+  })
+  t.same(await unclean([fresh, replaced, ended, standing].map((account) => row(account, { sessionId: 'new' }))), [replaced, ended, standing].sort())
   t.same(await unclean([row(replaced, { sessionId: 'new', fresh: false })]), [], 'only at a bind')
 })
