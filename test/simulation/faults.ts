@@ -50,13 +50,13 @@ export const FAULTS: readonly Fault[] = [
   { name: 'delete by key alone', seed: 1195, rule: 'routing.md, prior art: compare-and-delete' },
   { name: 'no incarnation check', rule: 'durability.md D2, D8, D10' },
   { name: 'incarnation read in the locking statement', rule: 'durability.md D2' },
-  { name: 'only accounts with entries locked', seed: 345, rule: 'durability.md D2' },
+  { name: 'only accounts with entries locked', seed: 1480, rule: 'durability.md D2' },
   {
     name: 'a stream goes on without compare-and-set', rule: 'durability.md D9',
     edit: { file: 'lib/core/resumption.js', from: 'if (await store.resume({ ...row, incarnation, h, detached: null }, was)) {', to: 'if (await store.save({ ...row, incarnation, h, detached: null }) ?? true) {' },
   },
   {
-    name: 'the journal is read without the lock of the stream', seed: 155, rule: 'durability.md D8, D9',
+    name: 'the journal is read without the lock of the stream', seed: 31380, rule: 'durability.md D8, D9',
     edit: { file: 'lib/store/takeover.js', from: "await tx.query('select 1 from resumption where account = any($1) and session_id = any($2) order by account, session_id for update', keys);", to: '' },
   },
   {
@@ -64,7 +64,7 @@ export const FAULTS: readonly Fault[] = [
     edit: { file: 'lib/store/takeover.js', from: '{ ...stream, incarnation: row.incarnation + 1, folded: 0 }', to: '{ ...stream, incarnation: row.incarnation + 1, folded: 0, unacked: [] }' },
   },
   {
-    name: 'replay once per epoch', seed: 460, rule: 'durability.md D9',
+    name: 'replay once per epoch', seed: 3600, rule: 'durability.md D9',
     edit: { file: 'lib/store/takeover.js', from: 'if (tail.n === 0)\n', to: 'if (tail.n > 0)\n            return tail;\n        if (tail.n === 0)\n' },
   },
   {
