@@ -29,6 +29,7 @@ const want = (carbons: boolean) => ({ session }: Request): void => {
   if (session === null || !session.open || session.carbons === carbons) return
   session.carbons = carbons
   session.member.copies += carbons ? 1 : -1
+  session.stream?.changed()
 }
 
 export const carbons: Route = {

@@ -74,6 +74,8 @@ export interface Managed extends Receipts, Journaled {
   asks(id: string, to: string): boolean
   /** The client's message with this number is refused with this condition; the error follows. */
   refuses(number: number, id: string, to: string, condition: string): void
+  /** What its client has asked for has changed, and is to survive a crash soon: until then its copies would be missing. */
+  changed(): void
   /** `<r/>` */
   requested(): void
   /** `<a h=''/>` */

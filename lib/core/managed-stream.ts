@@ -149,6 +149,12 @@ export class ManagedStream implements Managed {
     if (!this.resumable) this.tell()
   }
 
+  changed(): void {
+    if (!this.resumable) return
+    this.detailsMayDiffer = this.requestsChanged = true
+    this.host.touch(this)
+  }
+
   /** `<r/>` (§4): answered with what is committed, as soon as that is all, or a commit has made it more. */
   requested(): void {
     this.asked = this.received

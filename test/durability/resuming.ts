@@ -357,3 +357,12 @@ t.test('D12: that a session has a copy is known until the acknowledgement of the
   await flushed
   t.equal(desk.session.copied?.has(seq), false)
 })
+
+t.test('carbons that were enabled just before a crash are enabled after it, though no count has covered the request', async (t) => {
+  const life = firstLife(['juliet@localhost'])
+  const juliet = await life.login('juliet@localhost/desk')
+  await juliet.send("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+  await life.quiet()
+  const after = await life.crash()
+  t.equal(after.core.sessions.of('juliet@localhost').all[0]?.carbons, true)
+})
