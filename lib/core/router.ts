@@ -244,13 +244,19 @@ export const makeRouter = (parts: RouterParts): Router => {
     }
     const octets = stamped(session, stanza)
     const here = choice.here(found)
-    // D11: not before the messages that came before it on this stream
     const after = lastBefore(routed)
-    if (after !== null) for (const one of here) feed.lacks(one, after)
+    inTurn(routed, here, after)
     const taken = toSessions(here, octets, stanza.declared, after ?? 0)
     if (found.elsewhere.length === 0) return delivered(routed, here, taken)
     const { what, outcome } = across(routed, octets, after, here, taken)
     return delivery.across(to, found, choice, what).then(outcome)
+  }
+
+  /** D11: a stanza for sessions here comes not before the messages that came before it on its stream. @param after the last of them that may not be here yet */
+  const inTurn = ({ stanza, session }: Routed, here: readonly Session[], after: number | null): void => {
+    if (after !== null) for (const one of here) feed.lacks(one, after)
+    // (an error of the server's own is of no stream, and has no order)
+    if (stanza.kind === 'message' && session !== null) for (const one of here) feed.expects(one)
   }
 
   /** What goes to other nodes, and what follows from how many took it there. @param here who got it here, of whom so many took it */
@@ -262,7 +268,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       what: {
         octets, declared, request, behind: written(after),
         here: (sessions) => {
-          if (after !== null) for (const session of sessions) feed.lacks(session, after)
+          inTurn(routed, sessions, after)
           const able = request === null ? sessions : sessions.filter((s) => mayAsk(s, request))
           all = [...all, ...able]
           return toSessions(able, octets, declared, after ?? 0)
@@ -336,11 +342,6 @@ export const makeRouter = (parts: RouterParts): Router => {
         const session = sessions.find(to)
         if (session !== undefined && session !== routed.session && !mayAsk(session, { from: from.full, to: to.full, id: stanza.id })) return new StanzaError('resource-constraint', 'the receiver has too many requests to answer')
       }
-    }
-    // (an error of the server's own is of no stream, and has no order)
-    if (stanza.kind === 'message' && routed.session !== null) {
-      const session = sessions.find(to)
-      if (session !== undefined) feed.expects(session)
     }
     return deliver(routed, found, exactly(to))
   }

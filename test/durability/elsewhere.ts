@@ -4,7 +4,7 @@ import t from 'tap'
 import { AwayError } from '../../lib/base/errors.js'
 import { hasPutElsewhere } from '../../lib/core/behind.js'
 import { ARCHIVED, QUEUED } from '../../lib/core/ports.js'
-import type { Contact, Location } from '../../lib/core/ports.js'
+import type { Contact, HandOver, Location } from '../../lib/core/ports.js'
 import type { Session } from '../../lib/core/sessions.js'
 import { NODE, scriptedBus } from '../helpers/core.js'
 import { befriend, bodies, chat, firstLife, resumed, turn, until } from '../helpers/life.js'
@@ -112,6 +112,32 @@ t.test('D11: what is not of the log says what it must not overtake, and its owne
   await turn(50)
   await other.life.quiet()
   t.same(bodies(other.juliet.got), ['nothing is missing', 'logged', 'behind it'])
+})
+
+t.test('D11: nor what waits for the account, where its receiver has come here while it was on its way to another node', async (t) => {
+  const { life, bus, romeo, juliet } = await setUp()
+  await juliet.send('<presence type=\'unavailable\'/>')
+  await romeo.send(chat(JULIET, 'waits'))
+  await life.quiet()
+  life.store.elsewhere.set(JULIET, [there('phone', 0)])
+  life.core.cache.stale(JULIET)
+  const { send } = bus
+  let answer: (handed: HandOver) => void = () => {}
+  bus.send = () => new Promise<HandOver>((resolve) => {
+    answer = resolve
+  })
+  const sent = romeo.send(state(`${JULIET}/phone`, 'behind it'))
+  await turn()
+  bus.send = send
+  life.store.elsewhere.delete(JULIET)
+  const phone = await life.login(`${JULIET}/phone`)
+  answer('gone')
+  await sent
+  await turn(50)
+  t.same(bodies(phone.got), [], 'she is about to say that she is there')
+  await phone.send('<presence/>')
+  t.ok(await until(() => bodies(phone.got).length === 2))
+  t.same(bodies(phone.got), ['waits', 'behind it'])
 })
 
 t.test('D11: nor does it overtake a message that was committed when nobody could say where its receiver is', async (t) => {
