@@ -43,14 +43,15 @@ export const carbons: Route = {
   on: {
     sent: {
       kinds: ['message'],
-      run: (routed, { sessionsOf, domains }) => {
+      run: (routed, { sessionsOf, copyElsewhere, domains }) => {
         const { session, to } = routed
         // copies of what goes into the log are made of its entries (lib/core/feed.ts)
-        if (session === null || session.member.copies === 0 || routed.logged) return
+        if (session === null || routed.logged) return
         // what goes to the account itself is copied as received, where it is known who got it: one copy each (§7).
         // The server itself reads no messages: it refuses them
         if (to.bare === session.account || (to.local === '' && domains.has(to.domain))) return
-        copy('sent', routed, sessionsOf(session.account), NOBODY)
+        if (session.member.copies > 0) copy('sent', routed, sessionsOf(session.account), NOBODY)
+        copyElsewhere('sent', routed)
       },
     },
     // §11: a copy is the server's own word, written to a session and never routed. What comes this way is a forgery; not
@@ -58,9 +59,11 @@ export const carbons: Route = {
     received: { kinds: ['message'], ns: CARBONS, run: ({ stanza }) => without(stanza, isCopy) },
     delivered: {
       kinds: ['message'],
-      run: (routed, { sessionsOf }, taken) => {
+      run: (routed, { sessionsOf, copyElsewhere }, taken, elsewhere) => {
         // whoever took it is of the receiver's account; where nobody here did, nobody here is left out either
         if (taken[0]?.member.copies !== 0) copy('received', routed, sessionsOf(routed.to.bare), taken)
+        // of one session that is elsewhere, and nobody here, it is known who took it
+        if (elsewhere.length > 1 || (elsewhere.length === 1 && taken.length > 0)) copyElsewhere('received', routed)
       },
     },
   },

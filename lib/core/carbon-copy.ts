@@ -55,15 +55,17 @@ export const enclosable = (stanza: Stanza, sender: Session | null): string => {
 export const enclosed = (octets: string, nameEnd: number, declared: boolean): string =>
   (declared ? octets : `${octets.slice(0, nameEnd)} xmlns='jabber:client'${octets.slice(nameEnd)}`)
 
+const TYPES: readonly string[] = MESSAGE_TYPES
+export const isType = (type: string): boolean => TYPES.includes(type)
+
 /**
  * The copy for one session, as octets: from its own bare JID, to its full JID, of the original's type (XEP-0280 §7, §8).
  * @param type the original's; one that RFC 6121 §5.2.2 does not know means 'normal', as does none
  * @param original from `enclosable`
  */
 export const carbonCopy = (direction: Direction, { from, fromBare }: Session, type: string, original: string): string => {
-  const types: readonly string[] = MESSAGE_TYPES
   const to = ` to${from.slice(' from'.length)}`
-  return `<message${fromBare}${to}${types.includes(type) ? ` type='${type}'` : ''}>${OPEN[direction]}${original}${CLOSE[direction]}</message>`
+  return `<message${fromBare}${to}${isType(type) ? ` type='${type}'` : ''}>${OPEN[direction]}${original}${CLOSE[direction]}</message>`
 }
 
 /** What a message from `carbonCopy` is a copy of, as octets; null for any other. */

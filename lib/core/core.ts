@@ -4,7 +4,6 @@ import { LRUCache } from 'lru-cache'
 import type { Element } from 'ltx'
 import type { Settings } from '../base/config.js'
 import { durabilityOf } from '../base/durability.js'
-import { parseJid } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { AwayError, StanzaError, StreamError } from '../base/errors.js'
 import type { Condition } from '../base/errors.js'
@@ -162,7 +161,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
   }, report)
   /** Sessions of the account on other nodes. */
   const elsewhereOf = async (account: string): Promise<readonly Location[]> => {
-    const found = await cache.resolve(parseJid(account))
+    const found = await cache.of(account)
     if (found === 'unknown') throw new AwayError('where the account has sessions is not known now')
     return found.elsewhere
   }
@@ -219,6 +218,7 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
       return done
     },
     sessionsOf: (account) => sessions.of(account).all,
+    copyElsewhere: bus.connected ? (direction, routed) => handOver.copy(direction, routed) : () => {},
     push: (account, wants, payload) => {
       const octets = serialize(payload)
       elsewhere?.word(account, ['push', wants, octets])
@@ -280,15 +280,17 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     sessions.remove(session)
     feed.ended(session)
     if (!clean) resends.unclean(session.account)
+    // or may still send what its client sent in one before it
+    const isOwed = !clean || session.suspect > 0
     const over = (): void => {
       presence.ended(session)
-      rows.remove(session)
+      rows.remove(session, isOwed ? resumption.noted(session) : null)
       unanswered(session)
       if (session.carbons) session.member.copies--
       members.release(session.member)
     }
     // D16: that it cannot be resumed any more is written first, so that no crash makes a ghost of who has said goodbye
-    const written = resumption.ended(session, clean)
+    const written = resumption.ended(session, !isOwed)
     if (written === null) {
       over()
       return
@@ -311,6 +313,8 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     outstanding.moved(session.jid.full)
     session.open = false
     sessions.remove(session)
+    // where it is now is not what was found while it was here
+    cache.invalidate(session.account, Number.MAX_SAFE_INTEGER)
     feed.left(session)
     if (nowhere) {
       void resumption.ended(session, false)

@@ -3,6 +3,7 @@
 import { UsageError } from '../base/errors.js'
 import type { Kind, Stanza } from '../base/stanza.js'
 import type { Ending } from './ending.js'
+import type { Location } from './ports.js'
 import { STEPS } from './route.js'
 import type { IqAnswer, Nonza, Route, Routed, Services, Step, StepHandler, StepResult, StrangerAnswer } from './route.js'
 import type { Session } from './sessions.js'
@@ -75,22 +76,23 @@ const concerns = (plan: Plan, stanza: Stanza): boolean => {
 /** What a step made of a stanza: an ending, or the stanza that goes on (the same object where nothing changed). */
 export type Walked = Ending | Routed
 
-/** Run one step. A promise only where a handler gives one. @param taken for the step `delivered`: the sessions here that it was written to */
-export const walk = (plan: Plan, routed: Routed, server: Services, taken: readonly Session[] = NOBODY): Walked | Promise<Walked> =>
-  concerns(plan, routed.stanza) ? run(plan.handlers, 0, routed, server, taken) : routed
+/** Run one step. A promise only where a handler gives one. @param taken,elsewhere for the step `delivered`: as StepHandler.run */
+export const walk = (plan: Plan, routed: Routed, server: Services, taken: readonly Session[] = NOBODY, elsewhere: readonly Location[] = NOWHERE): Walked | Promise<Walked> =>
+  concerns(plan, routed.stanza) ? run(plan.handlers, 0, routed, server, taken, elsewhere) : routed
 
 const NOBODY: readonly Session[] = []
+const NOWHERE: readonly Location[] = []
 
-const run = (handlers: readonly StepHandler[], first: number, given: Routed, server: Services, taken: readonly Session[]): Walked | Promise<Walked> => {
+const run = (handlers: readonly StepHandler[], first: number, given: Routed, server: Services, taken: readonly Session[], elsewhere: readonly Location[]): Walked | Promise<Walked> => {
   let routed = given
   for (let i = first; i < handlers.length; i++) {
     const handler = handlers[i] as StepHandler
     if (handler.ns !== undefined && !holds(routed.stanza, handler.ns)) continue
-    const result = handler.run(routed, server, taken)
+    const result = handler.run(routed, server, taken, elsewhere)
     if (result === undefined) continue
     if (result instanceof Promise) {
       const now = routed
-      return result.then((r) => (isEnding(r) ? r : run(handlers, i + 1, withStanza(now, r), server, taken)))
+      return result.then((r) => (isEnding(r) ? r : run(handlers, i + 1, withStanza(now, r), server, taken, elsewhere)))
     }
     if (isEnding(result)) return result
     routed = withStanza(routed, result)

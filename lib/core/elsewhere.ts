@@ -32,8 +32,8 @@ export type Wants = 'blocklist'
 export type Listeners = 'available' | 'listening'
 
 export interface Elsewhere {
-  /** To whoever has this address on other nodes: of an account the available ones. */
-  tell(to: Jid, said: Broadcast): void
+  /** What the session says, to whoever has this address on other nodes: of an account the available ones. */
+  tell(to: Jid, said: Broadcast, session: Session): void
   /** To each node that has sessions of this account. */
   word(account: string, word: Word): void
   /** Whether it has an available session on another node. Rejects with a StanzaError (wait) where that cannot be told. */
@@ -80,8 +80,12 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }
     }
     return lists.map((accounts) => accounts.flatMap((account) => found.get(account) ?? []))
   }, 200, 100_000)
+  /** It is over here, and its client says on another node by now what its contacts are to believe: a word of ours that they have not heard would be a lie. */
+  const isAnothers = async ({ open, account, jid }: Session): Promise<boolean> =>
+    !open && (await saidBy([account])).some(({ resource }) => resource === jid.resource)
+
   return {
-    tell: (to, { head, tail }) => {
+    tell: (to, { head, tail }, session) => {
       // most have nobody elsewhere
       const found = cache.resolve(to)
       const isNobody = !(found instanceof Promise) && found !== 'unknown' && found.elsewhere.length === 0 && bus.up
@@ -92,14 +96,15 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }
         return
       }
       const { elsewhere } = to.resource === '' ? AVAILABLE : exactly(to)
-      insisting.insist(key, () => all(to, elsewhere, head + attribute('to', to.bare) + tail))
+      let tries = 0
+      insisting.insist(key, async () => (++tries > 1 && await isAnothers(session)) || all(to, elsewhere, head + attribute('to', to.bare) + tail))
     },
     word: (account, word) => {
       const octets = WORD + JSON.stringify(word)
       insisting.insist(replaces(account, word, ++words), () => all(parseJid(account), ({ elsewhere }) => [...byNode(elsewhere)].map(([first]) => first as Location), octets))
     },
     isAvailable: async (account) => {
-      const found = await cache.resolve(parseJid(account))
+      const found = await cache.of(account)
       if (found === 'unknown') throw new StanzaError('resource-constraint', 'the account cannot be looked up now', { type: 'wait' })
       return AVAILABLE.elsewhere(found).length > 0
     },

@@ -7,6 +7,8 @@ import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
 import { readBehind } from './behind.js'
+import { carbonCopy, enclosable, isEligible, isType } from './carbon-copy.js'
+import type { Direction } from './carbon-copy.js'
 import { post } from './deferred.js'
 import { WORD } from './elsewhere.js'
 import type { Word } from './elsewhere.js'
@@ -16,7 +18,8 @@ import type { Answer, Bus, Location, LoggedEntry, Owner } from './ports.js'
 import { readOwes } from './outstanding.js'
 import { isBlocked } from './presence.js'
 import { bestElsewhere, byNode } from './route-cache.js'
-import type { RouteCache } from './route-cache.js'
+import type { Resolution, RouteCache } from './route-cache.js'
+import type { Routed } from './route.js'
 import { hasAsked, mayAsk } from './sessions.js'
 import type { Session, Sessions } from './sessions.js'
 
@@ -36,6 +39,8 @@ export interface HandOver {
   received(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): number
   /** The sender's entry. */
   sent(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): void
+  /** A message that is not of the log: copies to those sessions on other nodes that want them (XEP-0280). Told once: what such a message says is soon over. */
+  copy(direction: Direction, routed: Routed): void
   /** Its client has come back with so many stanzas, and nobody else will give it the rest. */
   resumed(from: Owner, account: string, sessionId: string, count: number): void
   /** Ask its owner for a session whose client has come here. True: that has written all that it knows. */
@@ -80,13 +85,14 @@ const YIELDED = '<yielded/>'
  * does not; until it has done so, for it may be busy, or its database; and until the bus is there, in looks so far apart. Without its
  * word, what it has done and not written is done again where its client is now.
  */
-const HEARS = 1000
+const HEARS = 2000
 const YIELDS = 5000
 const AWAY = 3000
 const LOOK = 50
 /** Looks that a question counts for. */
 const ASKED = 2
 const HINT = '<hint '
+const COPY = '<copy '
 
 /** `whole`: somebody gets the message itself, so that others may have copies; `originals`: of those sessions, the ones of that node. */
 type HintHead = [seq: number, mark: number, flags: number, generation: number, form: 'received' | 'whole' | 'sent', originals: readonly string[]]
@@ -96,6 +102,9 @@ const readHint = (text: string): { head: HintHead; xml: string } => {
   const end = text.indexOf(']>') + 1
   return { head: JSON.parse(text.slice(HINT.length, end)) as HintHead, xml: text.slice(end + 1) }
 }
+
+/** `got`: sessions of that node that get the message itself. */
+type CopyHead = [direction: Direction, type: string, got: readonly string[]]
 
 /**
  * Octets that come to a client's stanza among nodes, at most: ` from=''` of the longest JID (RFC 7622 §3.1) whose resource is all
@@ -161,10 +170,8 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
   /** The route was wrong: whoever else the account has is to look at what waits. */
   const again = (account: string): void => {
     cache.stale(account)
-    const address = jid(account)
-    if (address === null) return
     feed.inherit(account)
-    void Promise.resolve(cache.resolve(address)).then((found) => {
+    void Promise.resolve(cache.of(account)).then((found) => {
       if (found === 'unknown') return
       for (const [first] of byNode(found.elsewhere)) void bus.send(first as Location, account, PULL)
     })
@@ -215,6 +222,27 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     return post(session, xml, frame.declared, after ?? 0) ? 'accepted' : { generation: null }
   }
 
+  const copyTo = (found: Resolution, direction: Direction, { stanza, from, to, session }: Routed): void => {
+    if (found === 'unknown' || found.elsewhere.length === 0) return
+    const got = direction === 'sent' ? NOWHERE : receivers(sessions, to, found.elsewhere).there
+    if (got.length === found.elsewhere.length || !isEligible(stanza, from, direction)) return
+    const account = direction === 'sent' ? from.bare : to.bare
+    const original = enclosable(stanza, session)
+    for (const locations of byNode(found.elsewhere)) {
+      const ids = got.filter((l) => locations.includes(l)).map((l) => l.sessionId)
+      if (ids.length < locations.length) void bus.send(locations[0] as Location, account, `${COPY}${JSON.stringify([direction, isType(stanza.type) ? stanza.type : '', ids] satisfies CopyHead)}>${original}`)
+    }
+  }
+
+  const copied = (account: string, xml: string): void => {
+    const end = xml.indexOf(']>') + 1
+    const [direction, type, got] = JSON.parse(xml.slice(COPY.length, end)) as CopyHead
+    const original = xml.slice(end + 1)
+    for (const session of sessions.of(account).all) {
+      if (session.carbons && !got.includes(session.id)) post(session, carbonCopy(direction, session, type, original), false)
+    }
+  }
+
   const askToYield = (from: Owner, account: string, sessionId: string): Promise<boolean> => new Promise((resolve) => {
     const done = (yielded: boolean): void => {
       clearTimeout(late)
@@ -242,6 +270,11 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
       if (elsewhere.length > 0) hint(message.from.bare, elsewhere, NOWHERE, () => writeHint(entry, 'sent', [], message.xml))
       feed.sent(message, entry)
     },
+    copy: (direction, routed) => {
+      const found = cache.of(direction === 'sent' ? routed.from.bare : routed.to.bare)
+      if (found instanceof Promise) void found.then((f) => copyTo(f, direction, routed))
+      else copyTo(found, direction, routed)
+    },
     yields: async (from, account, sessionId) => {
       let isBusAway = false
       for (let looks = AWAY / LOOK; ; looks -= bus.up ? ASKED : 1) {
@@ -259,6 +292,10 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
       // most are these, and the rest is none of them
       if (xml.startsWith('<message')) return stanza(item)
       if (xml.startsWith(HINT)) return taken(account, xml)
+      if (xml.startsWith(COPY)) {
+        copied(account, xml)
+        return 'accepted'
+      }
       if (xml.startsWith(WORD)) {
         heard(account, JSON.parse(xml.slice(WORD.length)) as Word)
         return 'accepted'

@@ -12,8 +12,8 @@ export interface PresenceRows {
   save(session: Session, priority: number | null, presence: Broadcast | null): Promise<number | null>
   /** Write its last presence when there is time; of several the last counts. Nothing that routing depends on. Resolves when it is written. */
   update(session: Session): Promise<void>
-  /** Delete the session's row, if it still is this session's. Tried again until it works; `idle` waits for it. */
-  remove(session: Session): void
+  /** Delete the session's row, if it still is this session's. Tried again until it works; `idle` waits for it. @param after not before this is written */
+  remove(session: Session, after: Promise<void> | null): void
   /** Resolves when nothing is waiting to be written, or after `ms`. */
   idle(ms: number): Promise<void>
 }
@@ -150,6 +150,10 @@ export const makePresenceRows = (
     lingering = []
     for (const row of all) removeRow(row)
   }
+  const leave = (row: SessionRow): void => {
+    if (linger === 0) removeRow(row)
+    else if (lingering.push(row) === 1) setTimeout(letGo, linger).unref()
+  }
 
   return {
     update,
@@ -166,20 +170,25 @@ export const makePresenceRows = (
         throw error
       }
     },
-    remove: (session) => {
+    remove: (session, after) => {
       const row = rowOf(session)
-      if (linger === 0) {
-        removeRow(row)
-        return
-      }
       // other nodes must not take it for a session that is there
-      if (bus.connected) change(row, 'closing').catch(() => {}) // then it is seen until it goes
-      if (lingering.push(row) === 1) setTimeout(letGo, linger).unref()
+      if (bus.connected && linger > 0) change(row, 'closing').catch(() => {}) // then it is seen until it goes
+      if (after === null) leave(row)
+      else {
+        waiting++
+        void after.then(() => {
+          waiting--
+          leave(row)
+        })
+      }
     },
     idle: async (ms) => {
-      letGo()
-      const until = Date.now() + ms
-      while ((waiting > 0 || failed.length > 0 || updating) && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10))
+      for (const until = Date.now() + ms; ;) {
+        letGo()
+        if ((waiting === 0 && failed.length === 0 && !updating) || Date.now() >= until) return
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
     },
   }
 }

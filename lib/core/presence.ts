@@ -112,9 +112,9 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
       for (let i = 0; i < there.length; i++) if (mayPass(session, there[i] as Session)) give(there[i] as Session, said)
     }
     if (elsewhere === null) return
-    elsewhere.tell(parseJid(session.account), said)
+    elsewhere.tell(parseJid(session.account), said, session)
     // whom a contact blocks is known where it is
-    for (const contact of session.member.from) if (session.member.blocks?.blocksAccount(contact) !== true) elsewhere.tell(parseJid(contact), said)
+    for (const contact of session.member.from) if (session.member.blocks?.blocksAccount(contact) !== true) elsewhere.tell(parseJid(contact), said, session)
   }
 
   /** §4.2.2: what a session that has become available is told of others: as if it had probed each of its contacts (§4.3). */
@@ -264,7 +264,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
       // §8.5.3.1: a resource that is named gets it, available or not; as it got the beginning
       const there = to.resource === '' ? available : all.filter((s) => s.jid.resource === to.resource)
       for (const other of there) if (mayPass(session, other)) give(other, said)
-      if (!isBlocked(session.member.blocks, to)) elsewhere?.tell(to, said)
+      if (!isBlocked(session.member.blocks, to)) elsewhere?.tell(to, said, session)
     }
   }
 
@@ -306,7 +306,7 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
   const showHere = (account: string, to: string, gone?: 'gone'): void => {
     for (const session of sessions.of(account).available) {
       const said = gone === undefined ? session.presence as Broadcast : lastWord(session)
-      elsewhere?.tell(parseJid(to), said)
+      elsewhere?.tell(parseJid(to), said, session)
       for (const other of sessions.of(to).available) if (gone !== undefined || mayPass(session, other)) give(other, said)
     }
   }

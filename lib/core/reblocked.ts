@@ -24,7 +24,7 @@ export const reblocked = (sessions: Sessions, elsewhere: Elsewhere | null, accou
     if (elsewhere === null || session.wanted === null) continue
     for (const contact of session.member.from) {
       const now = becomes(contact)
-      if (now !== null) elsewhere.tell(parseJid(contact), now === 'blocked' ? lastWord(session) : session.presence as Broadcast)
+      if (now !== null) elsewhere.tell(parseJid(contact), now === 'blocked' ? lastWord(session) : session.presence as Broadcast, session)
     }
   }
   // The other way round, too: nothing of the contact came through meanwhile, so what its clients show may be old

@@ -6,7 +6,6 @@ import type { Acknowledgements } from './acknowledgements.js'
 import { hasPutElsewhere } from './behind.js'
 import { deferredOf, makeDeferred } from './deferred.js'
 import type { Feed } from './feed.js'
-import { makeBatcher } from './batcher.js'
 import { makeInTurn } from './in-turn.js'
 import { ManagedStream } from './managed-stream.js'
 import type { StreamHost, Wire } from './managed-stream.js'
@@ -18,6 +17,7 @@ import type { Reference, StreamState } from './journal.js'
 import { makeSession, settled } from './sessions.js'
 import type { Outlet, Session, Sessions } from './sessions.js'
 import type { Tracing } from './tracing.js'
+import { makeUntilDone } from './until-done.js'
 
 export interface Resumption {
   /** `<enable/>`. @param seconds that it may be detached, as the client wishes; 0: it does not want to resume */
@@ -36,6 +36,8 @@ export interface Resumption {
   moved(session: Session): void
   /** The session is over. @param clean its client said so. null: nothing has to be written */
   ended(session: Session, clean: boolean): Promise<void> | null
+  /** One that cannot be resumed is over, and its client may send again what it has sent: that others know (D14). null: they know by its stream */
+  noted(session: Session): Promise<void> | null
   /** Sessions of an earlier life. */
   restore(): Promise<void>
   /** Sessions of a node that is over, which are this node's now. */
@@ -469,28 +471,8 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     parts.repair(session, lost, detailsOf(session))
   }
 
-  const ends: { account: string; sessionId: string; h: number | null; resolve: () => void }[] = []
-  let ending = false
-  const writeEnds = async (): Promise<void> => {
-    while (ends.length > 0) {
-      const some = ends.splice(0, 500)
-      try {
-        await store.end(some, clock.now())
-        for (const { resolve } of some) resolve()
-      } catch (error) {
-        report(error)
-        ends.push(...some)
-        await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
-      }
-    }
-    ending = false
-  }
-
-  /** D14: another life of this node has to know too. Not waited for, and not tried again. */
-  const noteUnclean = makeBatcher<Session, void>(async (all) => {
-    await store.note(all.map(({ account, id, jid }) => ({ account, sessionId: id, resource: jid.resource })), clock.now())
-    return []
-  }, 500, 100_000)
+  const writeEnd = makeUntilDone<{ account: string; sessionId: string; h: number | null }>((some) => store.end(some, clock.now()), report)
+  const writeNote = makeUntilDone<{ account: string; sessionId: string; resource: string }>((some) => store.note(some, clock.now()), report)
 
   let nextFold = 0
   let nextForget = 0
@@ -528,27 +510,17 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
     ended: (session, clean) => {
       const stream = streams.get(session)
       detached.delete(session)
-      if (stream === undefined) {
-        if (!clean) noteUnclean(session).catch(report)
-        return null
-      }
+      if (stream === undefined) return null
       streams.delete(session)
       folded.delete(stream)
       soon.delete(stream)
-      if (!stream.resumable) {
-        if (!clean) noteUnclean(session).catch(report)
-        return null
-      }
-      const end = new Promise<void>((resolve) => {
-        ends.push({ account: session.account, sessionId: session.id, h: clean ? null : stream.h, resolve })
-        if (ending) return
-        ending = true
-        setImmediate(() => void writeEnds())
-      })
+      if (!stream.resumable) return null
+      const end = writeEnd({ account: session.account, sessionId: session.id, h: clean ? null : stream.h })
       endings.add(end)
       void end.then(() => endings.delete(end))
       return end
     },
+    noted: ({ account, id, jid, stream }) => (stream?.resumable === true ? null : writeNote({ account, sessionId: id, resource: jid.resource })),
     restore: async () => {
       for (const account of await store.unclean()) parts.unclean(account)
       await reviveAll(await store.restore())

@@ -27,7 +27,9 @@ export interface RouteCacheOptions {
 export type Resolution = Here | 'unknown'
 
 export interface RouteCache {
-  /** Where an account's sessions are; of a full JID bound here, its own are enough. */
+  /** Where an account's sessions are. @param account bare JID */
+  of(account: string): Resolution | Promise<Resolution>
+  /** The same for who is addressed; of a full JID bound here, the sessions here are enough. */
   resolve(to: Jid): Resolution | Promise<Resolution>
   /**
    * Where an account has sessions elsewhere, for a message whose commit has just found it at this generation (routing.md, step
@@ -129,23 +131,25 @@ export const makeRouteCache = (
 
   const merge = (here: Here, route: Route): Here => (route.elsewhere.length === 0 ? here : { ...here, elsewhere: route.elsewhere })
 
+  const of: RouteCache['of'] = (account) => {
+    const here = sessions.of(account)
+    if (!options.clustered) return here
+    const entry = entries.get(account)
+    if (entry !== undefined && entry.era === era) {
+      count.hits++
+      return here === EMPTY ? entry.alone : merge(here, entry.route)
+    }
+    if (here === EMPTY && absent.get(account) === true) {
+      count.negativeHits++
+      return EMPTY
+    }
+    count.misses++
+    return lookup(account).then((route) => (route === 'unknown' ? route : merge(sessions.of(account), route)))
+  }
+
   return {
-    resolve: (to) => {
-      const here = sessions.of(to.bare)
-      if (!options.clustered) return here
-      if (to.resource !== '' && sessions.find(to) !== undefined) return here
-      const entry = entries.get(to.bare)
-      if (entry !== undefined && entry.era === era) {
-        count.hits++
-        return here === EMPTY ? entry.alone : merge(here, entry.route)
-      }
-      if (here === EMPTY && absent.get(to.bare) === true) {
-        count.negativeHits++
-        return EMPTY
-      }
-      count.misses++
-      return lookup(to.bare).then((route) => (route === 'unknown' ? route : merge(sessions.of(to.bare), route)))
-    },
+    of,
+    resolve: (to) => (options.clustered && to.resource !== '' && sessions.find(to) !== undefined ? sessions.of(to.bare) : of(to.bare)),
     at: (account, generation) => {
       const entry = entries.get(account, OLD_TOO)
       if (entry !== undefined && entry.route.generation >= generation) {

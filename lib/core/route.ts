@@ -10,7 +10,8 @@ import type { Ending } from './ending.js'
 import type { Blocklists } from './blocklists.js'
 import type { Avatars } from './avatar.js'
 import type { Caps } from './caps.js'
-import type { Db } from './ports.js'
+import type { Direction } from './carbon-copy.js'
+import type { Db, Location } from './ports.js'
 import type { Presence } from './presence.js'
 import type { Members } from './members.js'
 import type { Rosters } from './rosters.js'
@@ -43,8 +44,8 @@ export interface StepHandler {
   readonly kinds: readonly Kind[]
   /** Join only for stanzas with a top-level child in this namespace; others do not even pay a call. */
   readonly ns?: string
-  /** @param taken in the step `delivered`: the sessions of this node that took it; otherwise none */
-  run(routed: Routed, server: Services, taken: readonly Session[]): StepResult | Promise<StepResult>
+  /** @param taken in the step `delivered`: the sessions of this node that took it; otherwise none @param elsewhere then: all that the receiver has on other nodes */
+  run(routed: Routed, server: Services, taken: readonly Session[], elsewhere: readonly Location[]): StepResult | Promise<StepResult>
 }
 
 /** A top-level element that is no stanza and expects no answer, from a session (XEP-0352's <active/>). */
@@ -145,6 +146,11 @@ export interface Services {
   readonly ask: (session: Session, type: 'get' | 'set', payload: Element) => Promise<Element | null>
   /** The sessions of an account on this node. */
   readonly sessionsOf: (account: string) => readonly Session[]
+  /**
+   * A message that is not of the log, to the sender's ('sent') or the receiver's sessions on other nodes: a carbon copy to each that
+   * wants one and did not get it itself.
+   */
+  readonly copyElsewhere: (direction: Direction, routed: Routed) => void
   /** A request (set) from the account to all of its sessions that have asked to be told of this, wherever they are. */
   readonly push: (account: string, wants: Wants, payload: Element) => void
   /** Route a stanza of the server's own making; `from` and `to` are its attributes. */

@@ -4,7 +4,6 @@
 //
 // Promises appear only where something must be waited for; a message between two sessions of this node makes none.
 import { AwayError, StanzaError } from '../base/errors.js'
-import { bareOf } from '../base/jid.js'
 import type { Jid } from '../base/jid.js'
 import { LONGEST_ID, stamp } from '../base/stanza.js'
 import type { Stanza } from '../base/stanza.js'
@@ -247,8 +246,8 @@ export const makeRouter = (parts: RouterParts): Router => {
     const after = lastBefore(routed)
     inTurn(routed, here, after)
     const taken = toSessions(here, octets, stanza.declared, after ?? 0)
-    if (found.elsewhere.length === 0) return delivered(routed, here, taken)
-    const { what, outcome } = across(routed, octets, after, here, taken)
+    if (found.elsewhere.length === 0) return delivered(routed, here, taken, found)
+    const { what, outcome } = across(routed, found, octets, after, here, taken)
     return delivery.across(to, found, choice, what).then(outcome)
   }
 
@@ -260,7 +259,7 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   /** What goes to other nodes, and what follows from how many took it there. @param here who got it here, of whom so many took it */
-  const across = (routed: Routed, octets: string, after: number | null, here: readonly Session[], taken: number): { readonly what: Across; outcome(n: number | 'unknown'): Verdict | Promise<Verdict> } => {
+  const across = (routed: Routed, found: Here, octets: string, after: number | null, here: readonly Session[], taken: number): { readonly what: Across; outcome(n: number | 'unknown'): Verdict | Promise<Verdict> } => {
     const { declared } = routed.stanza
     const request = requestOf(routed)
     let all = here
@@ -274,8 +273,8 @@ export const makeRouter = (parts: RouterParts): Router => {
           return toSessions(able, octets, declared, after ?? 0)
         },
       },
-      outcome: (n) => (n !== 'unknown' ? delivered(routed, all, taken + n)
-        : taken > 0 ? delivered(routed, all, taken)
+      outcome: (n) => (n !== 'unknown' ? delivered(routed, all, taken + n, found)
+        : taken > 0 ? delivered(routed, all, taken, found)
           : new StanzaError('resource-constraint', 'the receiver cannot be looked up now', { type: 'wait' })),
     }
   }
@@ -289,8 +288,8 @@ export const makeRouter = (parts: RouterParts): Router => {
     const after = lastBefore(routed)
     const under = beginHop(session, to.bare, stanza, found.elsewhere)
     delivery.alone(location, to.bare, written(after) + stamped(session, stanza), stanza.declared, (answer) => endHop(session, under, () => {
-      if (!isWrong(answer)) return delivered(routed, NOBODY, answer === 'accepted' ? 1 : 0)
-      const { what, outcome } = across(routed, stamped(session, stanza), after, NOBODY, 0)
+      if (!isWrong(answer)) return delivered(routed, NOBODY, answer === 'accepted' ? 1 : 0, found)
+      const { what, outcome } = across(routed, found, stamped(session, stanza), after, NOBODY, 0)
       return delivery.again(to, found, choice, what, new Set()).then(outcome)
     }))
     return 'logged'
@@ -302,14 +301,14 @@ export const makeRouter = (parts: RouterParts): Router => {
     finish(session, stanza, verdict, number)
   })
 
-  const delivered = (routed: Routed, here: readonly Session[], taken: number): Verdict | Promise<Verdict> => {
+  const delivered = (routed: Routed, here: readonly Session[], taken: number, { elsewhere }: Here): Verdict | Promise<Verdict> => {
     const { stanza, to } = routed
     if (taken > 0) {
       note(routed)
       const plan = dispatch.plans.delivered[stanza.kind]
       if (plan === null) return 'delivered'
       // one allocation less for what no feature is concerned with
-      const walked = walk(plan, routed, services, here)
+      const walked = walk(plan, routed, services, here, elsewhere)
       return walked === routed ? 'delivered' : after(walked, () => 'delivered')
     }
     if (stanza.kind === 'iq') {
@@ -360,9 +359,9 @@ export const makeRouter = (parts: RouterParts): Router => {
   }
 
   /** Whether the session may have siblings on other nodes, which may want copies. */
-  const mayHaveElsewhere = ({ jid: own }: Session): boolean => {
+  const mayHaveElsewhere = ({ account }: Session): boolean => {
     if (parts.isAlone) return false
-    const found = cache.resolve(bareOf(own))
+    const found = cache.of(account)
     return found instanceof Promise || found === 'unknown' || found.elsewhere.length > 0
   }
 

@@ -43,7 +43,8 @@ export const bindResource = async (host: Host, outlet: Outlet, account: Jid, wan
   try {
     last = await rows.bind(session)
   } catch (error) {
-    void host.sessionOver(session, true)
+    // it may stand in the table all the same, in place of one whose client sends again what it has sent (D14)
+    void host.sessionOver(session, false)
     throw new StanzaError('resource-constraint', 'sessions cannot be stored now; try again later', { type: 'wait', cause: error })
   }
   if (last !== null) {

@@ -99,6 +99,16 @@ t.test('on a Postgres and a NATS of this machine', NEEDS_NODES, async (t) => {
     phone.send(chat('romeo@localhost', 'from the phone'))
     await desk.next((e) => e.name === 'message' && e.getChild('sent', 'urn:xmpp:carbons:2') !== undefined)
     t.same(bodies(desk), [])
+    // what is not of the log, too
+    const composing = (to: string): string => `<message to='${to}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`
+    const copied = (direction: string) => (e: Element): boolean => e.getChild(direction, 'urn:xmpp:carbons:2')?.getChild('forwarded')?.getChild('message')?.getChild('composing') !== undefined
+    romeo.send(composing('juliet@localhost/phone'))
+    await phone.next((e) => e.name === 'message' && e.getChild('composing') !== undefined)
+    await desk.next(copied('received'))
+    phone.send(composing('romeo@localhost'))
+    await desk.next(copied('sent'))
+    t.notOk(phone.elements.some(copied('received')), 'whoever got it, or sent it, gets no copy')
+    t.notOk(phone.elements.some(copied('sent')))
     for (const client of [romeo, desk, phone]) await client.close()
     fine()
   })

@@ -411,7 +411,7 @@ t.test('presence rows: the last state counts, and a removal never undoes a newer
   const rows = makePresenceRows(store.presence, bus, { id: 'here', epoch: 1 }, () => {}, () => {})
   const [old, fresh] = [recordingSession(`${JULIET}/r`), recordingSession(`${JULIET}/r`)]
   await rows.bind(old)
-  rows.remove(old)
+  rows.remove(old, null)
   await rows.bind(fresh)
   await Promise.all([rows.save(fresh, 1, null), rows.save(fresh, 5, null)])
   t.match(store.rows.get(`${JULIET}/r`), { sessionId: fresh.id, priority: 5 })
@@ -425,7 +425,7 @@ t.test('presence rows: a removal that fails is tried again', async (t) => {
   await rows.bind(session)
   store.broken = true
   await t.rejects(rows.save(session, 0, null), 'who writes hears of it')
-  rows.remove(session)
+  rows.remove(session, null)
   await new Promise((resolve) => setTimeout(resolve, 50))
   store.broken = false
   await rows.idle(5000)

@@ -1,7 +1,8 @@
 // A client that does not know what became of a message sends it again in its next session (durability.md D14). It is taken once
 // where that can be known, and never taken for another: several clients number their messages from 1, or send no ids.
 import t from 'tap'
-import { bodies, chat, firstLife, gate, turn } from '../helpers/life.js'
+import { AwayError } from '../../lib/base/errors.js'
+import { bodies, chat, firstLife, gate, turn, until } from '../helpers/life.js'
 import type { Life, LifeClient } from '../helpers/life.js'
 
 const [ROMEO, JULIET, NURSE] = ['romeo@localhost', 'juliet@localhost', 'nurse@localhost']
@@ -201,4 +202,37 @@ t.test('D14: what was refused was not taken: sent again, it is taken', async (t)
   await (await life.login(ORCHARD)).send(withId(LONG, 'hi'))
   await life.quiet()
   t.same(bodies(juliet.got), ['fills it', 'hi'])
+})
+
+t.test('D14: other nodes know it too, for it is noted before the row of the session goes, however long the database is away', async (t) => {
+  const life = setUp()
+  const romeo = await life.login(ORCHARD, null)
+  let tries = 0
+  life.store.log.before = (what) => (what === 'note' && ++tries === 1 ? Promise.reject(new AwayError('simulated')) : undefined)
+  romeo.lose()
+  await turn(100)
+  t.equal(tries, 1)
+  t.ok(life.store.rows.has(ORCHARD), 'who binds it now finds the row')
+  t.same([...life.store.streams.noted], [])
+  t.ok(await until(() => life.store.streams.noted.has(ROMEO)), 'tried again')
+})
+
+t.test('D14: nor is it forgotten with a session in between, which could not be bound, or said goodbye at once', async (t) => {
+  const life = setUp()
+  const { save } = life.store.presence
+  Object.assign(life.store.presence, {
+    save: async (...args: Parameters<typeof save>) => {
+      await save(...args)
+      throw new AwayError('the answer was lost')
+    },
+  })
+  await t.rejects(life.login(ORCHARD, null))
+  t.ok(await until(() => life.store.streams.noted.has(ROMEO)), 'it may have taken the place of one of another node')
+
+  const { life: other, romeo } = await again(setUp(), withId(LONG, 'hi'), 'lost')
+  other.store.streams.noted.clear()
+  void other.core.sessionOver(romeo.session, true)
+  await turn(100)
+  const later = await (await other.crash()).login(ORCHARD)
+  t.ok(later.session.suspect > 0)
 })
