@@ -176,7 +176,7 @@ const reachable = async (where: Where, isOver: () => boolean): Promise<boolean> 
   return false
 }
 
-const takesConnections = ({ host, port }: Where): Promise<boolean> => new Promise((done) => {
+export const takesConnections = ({ host, port }: Where): Promise<boolean> => new Promise((done) => {
   const socket = connect(port, host)
   const answer = (yes: boolean): void => {
     socket.destroy()

@@ -19,7 +19,7 @@ export interface Postgres {
   abandon(): void
 }
 
-interface User {
+export interface User {
   readonly uid: number
   readonly gid: number
 }
@@ -30,7 +30,7 @@ const PATIENCE = 60_000
 
 export const makePostgres = async (folder: string, port: number, env: Readonly<Record<string, string | undefined>>): Promise<Postgres> => {
   const programs = findPrograms(env)
-  const user = process.getuid?.() === 0 ? unprivileged() : null
+  const user = process.getuid?.() === 0 ? unprivileged('Postgres', ['postgres', 'nobody']) : null
   const data = join(folder, 'pg')
   mkdirSync(data, { mode: 0o700 })
   if (user !== null) chownSync(data, user.uid, user.gid)
@@ -89,12 +89,13 @@ export const findPrograms = (env: Readonly<Record<string, string | undefined>>, 
 /** A folder a version in each. */
 const PACKAGED = ['/usr/lib/postgresql', '/usr/local/lib/postgresql']
 
-const unprivileged = (): User => {
-  for (const name of ['postgres', 'nobody']) {
+/** The first of these users that there is: what `program` runs as where we are root. */
+export const unprivileged = (program: string, names: readonly string[]): User => {
+  for (const name of names) {
     const [uid, gid] = ['-u', '-g'].map((what) => Number(spawnSync('id', [what, name], { encoding: 'utf8' }).stdout.trim() || NaN))
     if (uid !== undefined && gid !== undefined && uid > 0 && gid > 0) return { uid, gid }
   }
-  throw new UsageError('Postgres does not run as root, and there is neither a user postgres nor nobody to run it as')
+  throw new UsageError(`${program} does not run as root, and there is none of the users ${names.join(', ')} to run it as`)
 }
 
 /** A start-up packet (protocol 3.0) is answered with R (authentication) by one that takes connections, with E while it recovers. */

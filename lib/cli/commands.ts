@@ -105,6 +105,7 @@ const build = (deps: Deps, around: Surroundings): Command => {
     .option('--rate <n>', 'n stanzas a second over all accounts, whatever the server does; latency counts from when each was due')
     .option('--flat-out', 'each client as fast as what it waits for comes')
     .option('--seconds <n>', 'again and again for so long [once through each trace]')
+    .option('--warm-up <seconds>', 'not measured: the time before these, from when every client has said a message or been through its trace')
     .option('--joins <n>', 'clients that begin in a second [200]')
     .option('--patience <seconds>', 'how long to wait for what must come [30]')
     .option('--tls <when>', 'direct, starttls, or needed: where the server is another machine, or wants it [needed]')

@@ -31,6 +31,7 @@ export interface ReplayFlags {
   readonly rate?: string
   readonly flatOut?: boolean
   readonly seconds?: string
+  readonly warmUp?: string
   readonly joins?: string
   readonly patience?: string
   readonly tls?: string
@@ -101,6 +102,7 @@ const write = (file: string, text: string): void => {
 interface Wanted {
   readonly pace: Pace | number
   readonly seconds: number | null
+  readonly warmUp: number | null
   readonly joins: number
   readonly patience: number
   readonly serverPids: readonly number[]
@@ -109,10 +111,12 @@ interface Wanted {
 export const readFlags = (flags: ReplayFlags): Wanted => {
   const paces = [flags.factor !== undefined && '--factor', flags.rate !== undefined && '--rate', flags.flatOut === true && '--flat-out'].filter((flag) => flag !== false)
   if (paces.length > 1) throw new UsageError(`${paces.join(' and ')} exclude each other`)
+  if (flags.warmUp !== undefined && flags.seconds === undefined) throw new UsageError('--warm-up goes with --seconds: once through each trace is measured as a whole')
   return {
     pace: flags.rate !== undefined ? realNumber('--rate', flags.rate, 0.01, BOUNDS.rate)
       : flags.flatOut === true ? flatOut : timed(flags.factor === undefined ? 1 : realNumber('--factor', flags.factor, 0.001, 1_000_000)),
     seconds: flags.seconds === undefined ? null : wholeNumber('--seconds', flags.seconds, 1, BOUNDS.seconds),
+    warmUp: flags.warmUp === undefined ? null : wholeNumber('--warm-up', flags.warmUp, 0, BOUNDS.warmUp),
     joins: flags.joins === undefined ? 200 : wholeNumber('--joins', flags.joins, 1, BOUNDS.joins),
     patience: flags.patience === undefined ? 30 : wholeNumber('--patience', flags.patience, 1, 3600),
     serverPids: flags.serverPid?.split(',').map((pid) => wholeNumber('--server-pid', pid, 1, 4_194_304)) ?? [],

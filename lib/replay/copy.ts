@@ -29,6 +29,8 @@ export interface Copy {
   leave(): void
   quit(): void
   readonly finished: boolean
+  /** It has said its first message, or been through its trace once: what a server does for it from now on is what it always does. */
+  readonly settled: boolean
   readonly online: number
   /** Requests without an answer. */
   readonly asked: number
@@ -80,6 +82,8 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
   let counted = 0
   let stopped = false
   let finished = false
+  /** A message was said. */
+  let spoken = false
   let started = false
   /** `start` was called. */
   let wanted = false
@@ -293,6 +297,7 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
     if (does === 'ask' && !session.counting) return
     if (message !== null) {
       flying++
+      spoken = true
       values.list[message.slot] = judge.send(flows.get(`${part} ${message.to}`) as number, at, (frame) => {
         flying--
         capture(message.event, frame)
@@ -407,6 +412,7 @@ export const makeCopy = ({ index, script, accounts, domain, stage, pace, mark, p
       for (const session of [...sessions, ...collectors]) session.drop()
     },
     get finished() { return finished },
+    get settled() { return finished || pass > 1 || spoken },
     get online() { return sessions.filter(({ state }) => state === 'up').length },
     get asked() { return asking() },
   }

@@ -30,7 +30,11 @@ export interface Measures {
   note(kind: 'error' | 'broken', what: string): void
   /** Called each second. */
   tick(now: number): void
+  /** What is measured begins: latencies, points of a plot and `since` count what comes, or was due, from now on. */
   begin(now: number): void
+  /** What was counted since it began. */
+  since(): Record<Count, number>
+  /** Over the whole run. */
   readonly counts: Readonly<Record<Count, number>>
   readonly latencies: Readonly<Record<Latency, RecordableHistogram>>
   readonly errors: ReadonlyMap<string, number>
@@ -58,6 +62,7 @@ export const makeMeasures = (): Measures => {
   let buckets: Bucket[] = []
   let width = 1
   let start = 0
+  let before = { ...counts }
   let last = { at: 0, sent: 0, delivered: 0 }
 
   return {
@@ -68,19 +73,23 @@ export const makeMeasures = (): Measures => {
       counts[what] += n
     },
     took: (what, from, to) => {
+      if (what !== 'login') counts[what === 'request' ? 'answered' : 'delivered']++
+      if (from < start) return // it was due before what is measured
       const us = Math.min(HOUR, Math.max(1, Math.round((to - from) * 1000)))
       latencies[what].record(us)
-      if (what === 'login') return
-      counts[what === 'request' ? 'answered' : 'delivered']++
-      if (what !== 'kept') now.record(us)
+      if (what === 'message' || what === 'request') now.record(us)
     },
     note: (kind, what) => {
       const map = kinds[kind]
       const key = map.has(what) || map.size < MOST_KINDS ? what : 'others'
       map.set(key, (map.get(key) ?? 0) + 1)
     },
+    since: () => Object.fromEntries(Object.entries(counts).map(([what, n]) => [what, n - before[what as Count]])) as Record<Count, number>,
     begin: (at) => {
       start = at
+      before = { ...counts }
+      for (const one of [now, ...Object.values(latencies)]) one.reset()
+      buckets = []
       last = { at: 0, sent: counts.sent, delivered: counts.delivered }
     },
     tick: (at) => {

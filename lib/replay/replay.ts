@@ -9,7 +9,7 @@ import type { Copy } from './copy.js'
 import { cpuOfTree, ownCpu } from './cpu.js'
 import { makeJudge } from './judge.js'
 import { makeMeasures } from './measure.js'
-import type { Measures } from './measure.js'
+import type { Count, Measures } from './measure.js'
 import { fixedRate } from './pace.js'
 import type { Pace } from './pace.js'
 import type { EventKind, Script } from './script.js'
@@ -24,6 +24,8 @@ export interface Plan {
   readonly pace: Pace | number
   /** How long; null: each copy goes through its trace once. */
   readonly seconds: number | null
+  /** Seconds before that which are not measured, counted from when every copy has settled; null: it is measured from the start. */
+  readonly warmUp: number | null
   /** Copies that begin in a second. */
   readonly joins: number
   /** Seconds that a copy waits for what a server must bring about, and the run at its end for what is on its way. */
@@ -50,8 +52,11 @@ export interface Outcome {
   readonly copies: number
   readonly accounts: number
   readonly pace: string
-  /** From the first step to the last. */
+  /** What is measured: from the first step, or the end of the warm-up, to the last. */
   readonly seconds: number
+  /** What was counted in these; `measures.counts` holds the whole run, until everything had come to rest. */
+  readonly measured: Readonly<Record<Count, number>>
+  readonly warmUp: number | null
   readonly interrupted: boolean
   /** Shares of one core; null: not measured. */
   readonly cpu: { readonly own: number; readonly server: number | null }
@@ -59,13 +64,15 @@ export interface Outcome {
   readonly late: { readonly p50: number; readonly p99: number }
 }
 
-export const BOUNDS = { accounts: 20_000, joins: 10_000, rate: 1_000_000, seconds: 7 * 86_400, traces: 100 } as const
+export const BOUNDS = { accounts: 20_000, joins: 10_000, rate: 1_000_000, seconds: 7 * 86_400, warmUp: 3600, traces: 100 } as const
 /** ms */
 const TICK = 100
 /** Without a single arrival, who is away is asked to come once more. */
 const QUIET = 1000
 const SOFT_PATIENCE = 2000
 const LEAVING = 3000
+/** ms after which measuring begins, although copies have not settled: their server is not up to so many. */
+const SETTLING = 300_000
 
 /** Throws UsageError where the accounts do not suffice, and Error where a log-in is refused. */
 export const replay = async (plan: Plan): Promise<Outcome> => {
@@ -97,22 +104,39 @@ export const replay = async (plan: Plan): Promise<Outcome> => {
 
     const delay = monitorEventLoopDelay({ resolution: 10 })
     delay.enable()
-    const cpuBefore = { own: ownCpu(), server: serverCpu(serverPids) }
+    let cpuBefore = { own: 0, server: null as number | null }
+    let begun = 0
+    const measure = (at: number): void => {
+      begun = at
+      measures.begin(at)
+      delay.reset()
+      cpuBefore = { own: ownCpu(), server: serverCpu(serverPids) }
+      if (plan.seconds !== null) until = at + plan.seconds * 1000
+    }
     const start = now()
-    measures.begin(start)
-    if (plan.seconds !== null) until = start + plan.seconds * 1000
+    let warm = Infinity
+    if (plan.warmUp === null) measure(start)
     copies.forEach((copy, i) => setTimeout(() => {
       if (now() < until && !isOver()) copy.start(start + i * 1000 / plan.joins)
     }, i * 1000 / plan.joins))
     while (now() < until && !isOver() && copies.some((copy) => !copy.finished)) {
-      await sleep(Math.min(TICK, Math.max(1, until - now())))
+      await sleep(Math.min(TICK, Math.max(1, Math.min(until, warm > now() ? warm : Infinity) - now())))
       const at = now()
       for (const copy of copies) copy.tick(at)
+      if (begun === 0) {
+        const settled = copies.filter((copy) => copy.settled).length
+        if (warm === Infinity && (settled === copies.length || at - start > SETTLING)) warm = at + (plan.warmUp as number) * 1000
+        if (at >= warm) measure(at)
+        status('warming up', settled, copies.length)
+        continue
+      }
       measures.tick(at)
       if (plan.seconds === null) status('replaying', copies.filter((copy) => copy.finished).length, copies.length)
-      else status('replaying', Math.min(plan.seconds, Math.round((at - start) / 1000)), plan.seconds)
+      else status('replaying', Math.min(plan.seconds, Math.round((at - begun) / 1000)), plan.seconds)
     }
     const end = now()
+    if (begun === 0) measure(end) // interrupted, or all had finished: nothing is measured
+    const measured = measures.since()
     const cpuAfter = { own: ownCpu(), server: serverCpu(serverPids) }
     delay.disable()
     for (const copy of copies) copy.stop()
@@ -136,9 +160,9 @@ export const replay = async (plan: Plan): Promise<Outcome> => {
     measures.count('unanswered', asked())
     for (const copy of copies) copy.leave()
     for (const deadline = now() + LEAVING; now() < deadline && copies.some((copy) => copy.online > 0);) await sleep(20)
-    const seconds = (end - start) / 1000
+    const seconds = Math.max(end - begun, 1) / 1000
     return {
-      measures, copies: copies.length, accounts: teams.reduce((sum, { team }) => sum + team.length, 0), pace: pace.words, seconds, interrupted: signal.aborted,
+      measures, copies: copies.length, accounts: teams.reduce((sum, { team }) => sum + team.length, 0), pace: pace.words, seconds, measured, warmUp: plan.warmUp, interrupted: signal.aborted,
       cpu: {
         own: (cpuAfter.own - cpuBefore.own) / seconds,
         server: cpuAfter.server === null || cpuBefore.server === null ? null : (cpuAfter.server - cpuBefore.server) / seconds,

@@ -31,12 +31,12 @@ const FAULTS = {
 } as const
 
 export const report = (outcome: Outcome, traces: readonly string[], server: string, leftOut: ReadonlyMap<string, number>): Report => {
-  const { measures: { counts, latencies, errors, breaks, buckets }, seconds, cpu, late } = outcome
+  const { measures: { counts, latencies, errors, breaks, buckets }, measured, seconds, cpu, late } = outcome
   const faults = Object.keys(FAULTS) as (keyof typeof FAULTS)[]
   const isIdle = counts.sent === 0
   const held = faults.every((fault) => counts[fault] === 0) && !outcome.interrupted && !isIdle
   const per = (n: number): number => Math.round(n / seconds * 10) / 10
-  const micros = (share: number | null): number | null => (share === null || counts.delivered === 0 ? null : Math.round(share * seconds * 1e7 / counts.delivered) / 10)
+  const micros = (share: number | null): number | null => (share === null || measured.delivered === 0 ? null : Math.round(share * seconds * 1e7 / measured.delivered) / 10)
   const hints = [
     ...(cpu.own > BUSY ? [`replay itself used ${percent(cpu.own)} of a core: it may be what is slow, not the server; spread the accounts over several replays`] : []),
     ...(counts.heldBack > 0 ? [`${counts.heldBack} times a copy had as much on its way as is allowed, and waited`] : []),
@@ -49,12 +49,12 @@ export const report = (outcome: Outcome, traces: readonly string[], server: stri
   const line = (n: number | string, words: string): string => `  ${String(n).padStart(10)}  ${words}`
   const listed = (map: ReadonlyMap<string, number>): string[] => [...map].toSorted(([, a], [, b]) => b - a).map(([what, n]) => line(n, what))
   const text = [
-    `${traces.join(', ')} → ${server}: ${outcome.copies} copies, ${outcome.accounts} accounts, ${outcome.pace}, ${seconds.toFixed(1)} s`,
+    `${traces.join(', ')} → ${server}: ${outcome.copies} copies, ${outcome.accounts} accounts, ${outcome.pace}, ${seconds.toFixed(1)} s${outcome.warmUp === null ? '' : ` after ${outcome.warmUp} s to warm up`}`,
     '',
     line(counts.passes, 'times through a trace'),
-    line(counts.sent, `stanzas sent, ${per(counts.sent)} a second`),
-    line(counts.received, `stanzas received, ${per(counts.received)} a second`),
-    line(counts.delivered, `messages delivered, ${per(counts.delivered)} a second, of ${counts.messages} sent`),
+    line(counts.sent, `stanzas sent, ${per(measured.sent)} a second`),
+    line(counts.received, `stanzas received, ${per(measured.received)} a second`),
+    line(counts.delivered, `messages delivered, ${per(measured.delivered)} a second, of ${counts.messages} sent`),
     line(counts.answered, `requests answered, of ${counts.requests}`),
     line(counts.logins, 'log-ins'),
     '',
@@ -78,9 +78,9 @@ export const report = (outcome: Outcome, traces: readonly string[], server: stri
   return {
     held, text,
     json: {
-      held, traces, server, copies: outcome.copies, accounts: outcome.accounts, pace: outcome.pace, seconds, interrupted: outcome.interrupted,
-      perSecond: { sent: per(counts.sent), received: per(counts.received), delivered: per(counts.delivered) },
-      counts: { ...counts },
+      held, traces, server, copies: outcome.copies, accounts: outcome.accounts, pace: outcome.pace, seconds, warmUp: outcome.warmUp, interrupted: outcome.interrupted,
+      perSecond: { sent: per(measured.sent), received: per(measured.received), delivered: per(measured.delivered), logins: per(measured.logins) },
+      counts: { ...counts }, measured: { ...measured },
       latencyMs: Object.fromEntries((Object.keys(LATENCIES) as Latency[]).map((kind) => [kind, figures(latencies[kind])])),
       errors: Object.fromEntries(errors), broken: Object.fromEntries(breaks),
       cpu: { ...cpu, ownMicrosPerMessage: micros(cpu.own), serverMicrosPerMessage: micros(cpu.server), loopLateMs: late },

@@ -24,9 +24,10 @@ const fileIn = (folder: string): string => {
 }
 
 t.test('paces, and how to connect', async (t) => {
-  t.match(readFlags({}), { pace: { words: 'as recorded' }, seconds: null, joins: 200, patience: 30, serverPids: [] })
+  t.match(readFlags({}), { pace: { words: 'as recorded' }, seconds: null, warmUp: null, joins: 200, patience: 30, serverPids: [] })
   t.match(readFlags({ factor: '2.5' }), { pace: { words: '2.5 × as fast as recorded' } })
   t.match(readFlags({ rate: '300', seconds: '5' }), { pace: 300, seconds: 5 })
+  t.match(readFlags({ seconds: '5', warmUp: '2' }), { seconds: 5, warmUp: 2 })
   t.match(whereOf({ host: '127.0.0.1', port: 1 }, {}), { offered: { verify: false, clear: true } })
   t.match(whereOf({ host: 'example.org', port: 1 }, {}), { offered: { verify: true, clear: false } })
   t.match(whereOf({ host: 'example.org', port: 1 }, { insecure: true }), { offered: { verify: false, clear: false } })
@@ -50,6 +51,7 @@ t.test('wrong usage ends with 2 and says what is right', async (t) => {
     [['replay', file, ...TARGET, '--password', 'x', '--rate', '-1'], /--rate is '-1'; it must be a number from 0\.01/],
     [['replay', file, ...TARGET, '--password', 'x', '--factor', 'fast'], /--factor is 'fast'/],
     [['replay', file, ...TARGET, '--password', 'x', '--seconds', '0'], /--seconds is '0'; it must be a number from 1/],
+    [['replay', file, ...TARGET, '--password', 'x', '--warm-up', '5'], /--warm-up goes with --seconds/],
     [['replay', file, ...TARGET, '--password', 'x', '--accounts', '20001'], /--accounts is '20001'; it must be a number from 1 to 20000/],
     [['replay', file, ...TARGET, '--password', 'x', '--accounts', '1'], /1 accounts are too few: one copy of each trace needs 2/],
     [['replay', file, ...TARGET, '--password', 'x', '--user', 'same'], /--user is 'same'; it must hold %d/],

@@ -21,7 +21,7 @@ export const replayed = async (traces: readonly Trace[], port: number, users: re
   const outcome = await replay({
     where: { host: '127.0.0.1', port, offered: { context: createSecureContext(), verify: false, clear: true } },
     domain: 'localhost', scripts, accounts: users.map((user, i) => accountOf(i, `${user}@localhost`, user)),
-    pace: flatOut, seconds: null, joins: 200, patience: 10, serverPids: [], run: `t${++runs}`, progress: () => {}, signal: new AbortController().signal, ...more,
+    pace: flatOut, seconds: null, warmUp: null, joins: 200, patience: 10, serverPids: [], run: `t${++runs}`, progress: () => {}, signal: new AbortController().signal, ...more,
   })
   return { outcome, result: report(outcome, traces.map(({ name }) => name), `127.0.0.1:${port}`, new Map(scripts.flatMap((script) => [...script.leftOut]))) }
 }

@@ -24,6 +24,26 @@ t.test('a mix is spread over the accounts, and each copy goes through its trace 
   t.ok(outcome.seconds >= 6 && outcome.seconds < 9)
 })
 
+t.test('what is measured begins after the warm-up, when every copy has settled: rates and latencies are of that time, losses of the whole run', async (t) => {
+  const users = names(6).map((name) => `warm-${name}`)
+  await addUsers(server.db, users)
+  const { outcome: { measures: { counts, latencies, buckets }, measured, seconds }, result } = await replayed([chat(5)], server.c2s, users, { seconds: 2, warmUp: 1, joins: 3 })
+  t.ok(result.held, result.text)
+  t.ok(seconds >= 2 && seconds < 3, `${seconds}`)
+  t.match(result.text, /closed loop, 2\.\d s after 1 s to warm up\n/)
+  t.ok(measured.delivered > 0 && measured.delivered < counts.delivered, `${measured.delivered} of ${counts.delivered}`)
+  t.ok(latencies.message.count < counts.delivered, 'what was said before is in no histogram')
+  t.ok((buckets[0]?.at ?? -1) >= 0 && (buckets.at(-1)?.at ?? 0) < 3)
+})
+
+t.test('a run that ends before it is warm measures nothing, and says so', async (t) => {
+  const stop = new AbortController()
+  setTimeout(() => stop.abort(), 1000)
+  const { outcome: { measured }, result } = await replayed([chat(5)], server.c2s, names(2), { seconds: 2, warmUp: 60, signal: stop.signal })
+  t.equal(measured.delivered, 0)
+  t.match(result.text, /NOTE: it was interrupted/)
+})
+
 t.test('too few accounts are refused before anything is sent', async (t) => {
   await t.rejects(replayed([await strophe(), chat(5)], server.c2s, names(3)), { name: 'UsageError', message: /3 accounts are too few: one copy of each trace needs 4/ })
 })

@@ -1,5 +1,5 @@
-// Two bar charts as an SVG: what each way of routing asks of the database, and what it loses.
-import { escapeText } from '../../../lib/wire/writer.js'
+// Bar charts as an SVG, logarithmic: what several ways to do one thing, or several servers, took for it.
+import { escapeText } from '../../lib/wire/writer.js'
 
 export interface Bar {
   readonly label: string
@@ -8,7 +8,7 @@ export interface Bar {
 
 export interface Chart {
   readonly title: string
-  /** One for each value of a bar. */
+  /** One for each value of a bar, three at most. */
   readonly legend: readonly string[]
   readonly bars: readonly Bar[]
 }
@@ -17,7 +17,9 @@ const WIDTH = 900
 const LEFT = 270
 const ROW = 18
 const GAP = 10
-const COLOURS = ['#2b6cb0', '#dd6b20']
+const COLOURS = ['#2b6cb0', '#dd6b20', '#2f855a']
+/** Between words of the legend: three fit. */
+const LEGEND = 200
 
 /** Zero has no logarithm: bars begin at a hundredth. */
 const LEAST = 0.01
@@ -30,8 +32,8 @@ export const plot = (charts: readonly Chart[]): string => {
     text(10, y, title, ' font-weight="bold"')
     y += 18
     legend.forEach((words, i) => {
-      parts.push(`<rect x="${LEFT + i * 220}" y="${y - 10}" width="10" height="10" fill="${COLOURS[i]}"/>`)
-      text(LEFT + 15 + i * 220, y, words)
+      parts.push(`<rect x="${LEFT + i * LEGEND}" y="${y - 10}" width="10" height="10" fill="${COLOURS[i]}"/>`)
+      text(LEFT + 15 + i * LEGEND, y, words)
     })
     y += 12
     const most = Math.max(1, ...bars.flatMap(({ values }) => values))
