@@ -20,7 +20,7 @@ const BUSY = 0.85
 export const ms = (us: number): number => Math.round(us) / 1000
 
 /** What a run must not show; in the order of the report. */
-const FAULTS = {
+export const FAULTS = {
   lost: 'messages lost',
   duplicated: 'messages that came twice to one session',
   outOfOrder: 'messages behind a later one of the same stream',

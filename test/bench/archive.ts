@@ -13,6 +13,7 @@ import { maybeNamed } from '../../lib/store/retraction.js'
 import { applySchema } from '../../lib/store/schema.js'
 import { testUrl } from '../helpers/database.js'
 import { plansOf, recording } from '../helpers/plans.js'
+import { median } from './median.js'
 
 const ROWS = Number(process.argv[2] ?? 10_000_000)
 const CHUNK = 500_000
@@ -25,7 +26,6 @@ const small = (i: number): string => `user${i % 1000}@example.org`
 const START = 1_600_000_000_000
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
-const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[all.length >> 1] as number
 
 const fill = async (db: Db): Promise<void> => {
   const begun = performance.now()

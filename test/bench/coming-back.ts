@@ -33,6 +33,7 @@ import { random } from '../../lib/chaos/random.js'
 import type { Client } from '../../lib/chaos/self.js'
 import { csv, invented, output } from '../../lib/cli/chaos.js'
 import { ROOT } from '../helpers/root.js'
+import { tooFewFiles } from './files.js'
 
 const { values: flags } = parseArgs({
   options: { clients: { type: 'string', default: '5000' }, database: { type: 'string', default: 'embedded' }, tls: { type: 'boolean', default: false }, nodes: { type: 'string', default: '1' } },
@@ -51,8 +52,6 @@ const POLL = 200
 const DB_CONNECTIONS = 8
 /** Connections to the database, of all nodes together: with several, each has one more for its lease. */
 const MOST_CONNECTIONS = NODES === 1 ? DB_CONNECTIONS : NODES * (DB_CONNECTIONS + 1)
-/** Descriptors that are no client's connection. */
-const OTHER_FILES = 150
 /** USER_HZ: what /proc counts in, on every Linux that Node runs on. */
 const TICKS = 100
 
@@ -288,9 +287,7 @@ const problem = (): string | null => {
   if (!Number.isInteger(NODES) || NODES < 1 || NODES > 10) return `--nodes is '${flags.nodes}'; it must be a number from 1 to 10`
   if (NODES > 1 && flags.database !== 'postgres') return 'several nodes share one Postgres: --nodes goes with --database postgres'
   if (!existsSync('/proc/self/limits')) return 'CPU times are read from /proc, which is not here: this needs Linux'
-  // Node has raised its own to the hard limit, and the server will
-  const files = Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Infinity)
-  return files < CLIENTS + OTHER_FILES ? `${CLIENTS} clients need ${CLIENTS + OTHER_FILES} open files, and ${files} are allowed: ulimit -n ${CLIENTS + OTHER_FILES}, or fewer --clients` : null
+  return tooFewFiles(CLIENTS, 'fewer --clients')
 }
 
 const main = async (): Promise<number> => {
