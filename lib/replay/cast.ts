@@ -52,12 +52,13 @@ export const castOf = ({ name, items }: Trace): Cast => {
   const loginEnd: number[] = []
   const accountOf = (bare: string): number => (accounts.includes(bare) ? accounts.indexOf(bare) : accounts.push(bare) - 1)
 
-  for (const s of [...new Set(said.map((item) => item.s))].toSorted((a, b) => a - b)) {
-    const full = addressOf(said, s) ?? (said.some((item) => item.s === s && item.dir === 'out' && item.frame?.name === 'resumed') ? parts.at(-1)?.full : undefined)
+  for (const [s, places] of [...placesOf(said)].toSorted(([a], [b]) => a - b)) {
+    const own = places.map((place) => said[place] as Said)
+    const full = addressOf(own) ?? (own.some(({ dir, frame }) => dir === 'out' && frame?.name === 'resumed') ? parts.at(-1)?.full : undefined)
     if (full === undefined) continue
     partOf.set(s, parts.length)
-    loginEnd.push(said.findLastIndex((item) => item.s === s && item.dir === 'in' && (opens(item) || item.frame?.ns === NS.sasl)))
-    parts.push({ account: accountOf(bareOf(full)), full, recorded: true, header: headerOf(said.find((item) => item.s === s && item.kind === 'header')?.xml ?? '') })
+    loginEnd.push(places[own.findLastIndex((item) => item.dir === 'in' && (opens(item) || item.frame?.ns === NS.sasl))] ?? -1)
+    parts.push({ account: accountOf(bareOf(full)), full, recorded: true, header: headerOf(own.find(({ kind }) => kind === 'header')?.xml ?? '') })
   }
   if (parts.length === 0) {
     throw new UsageError(`${name}: no connection of it logs in: none has a <bind/> and the server's answer to it (RFC 6120 §7); record a client that logs in`)
@@ -95,10 +96,21 @@ const frameIn = ({ kind, xml }: Item): Frame | null => {
   }
 }
 
+/** By connection, where its items stand. */
+const placesOf = (said: readonly Said[]): Map<number, number[]> => {
+  const places = new Map<number, number[]>()
+  for (const [place, { s }] of said.entries()) {
+    const known = places.get(s)
+    if (known === undefined) places.set(s, [place])
+    else known.push(place)
+  }
+  return places
+}
+
 /** The address that a connection bound (RFC 6120 §7.6). */
-const addressOf = (said: readonly Said[], s: number): string | undefined => {
-  for (const { s: where, dir, frame } of said) {
-    if (where !== s || dir !== 'out' || frame?.kind !== 'iq' || frame.type !== 'result' || frame.children[0]?.ns !== NS.bind) continue
+const addressOf = (own: readonly Said[]): string | undefined => {
+  for (const { dir, frame } of own) {
+    if (dir !== 'out' || frame?.kind !== 'iq' || frame.type !== 'result' || frame.children[0]?.ns !== NS.bind) continue
     const jid = /<(?:\w+:)?jid[^>]*>([^<]+)</.exec(frame.xml)?.[1]
     if (jid !== undefined) return jid
   }
@@ -109,5 +121,5 @@ const addressOf = (said: readonly Said[], s: number): string | undefined => {
 const headerOf = (octets: string): string =>
   [...octets.matchAll(/\s(xmlns:[\w.-]+|xml:lang)\s*=\s*(?:"[^"]*"|'[^']*')/g)].filter(([, name]) => name !== 'xmlns:stream').map(([attribute]) => ` ${attribute.trim()}`).join('')
 
-/** Whether a connection says goodbye. */
-export const hasEnd = (said: readonly Said[], s: number): boolean => said.some((item) => item.s === s && item.dir === 'in' && closes(item))
+/** The connections that say goodbye. */
+export const withEnd = (said: readonly Said[]): ReadonlySet<number> => new Set(said.filter((item) => item.dir === 'in' && closes(item)).map(({ s }) => s))

@@ -30,8 +30,8 @@ export interface Measures {
   note(kind: 'error' | 'broken', what: string): void
   /** Called each second. */
   tick(now: number): void
-  /** What is measured begins: latencies, points of a plot and `since` count what comes, or was due, from now on. */
-  begin(now: number): void
+  /** What is measured begins: points of a plot and `since` count from now on. `anew`: so do latencies, of what is due from now on. */
+  begin(now: number, anew: boolean): void
   /** What was counted since it began. */
   since(): Record<Count, number>
   /** Over the whole run. */
@@ -62,6 +62,7 @@ export const makeMeasures = (): Measures => {
   let buckets: Bucket[] = []
   let width = 1
   let start = 0
+  let due = 0
   let before = { ...counts }
   let last = { at: 0, sent: 0, delivered: 0 }
 
@@ -74,7 +75,7 @@ export const makeMeasures = (): Measures => {
     },
     took: (what, from, to) => {
       if (what !== 'login') counts[what === 'request' ? 'answered' : 'delivered']++
-      if (from < start) return // it was due before what is measured
+      if (from < due) return // before what is measured
       const us = Math.min(HOUR, Math.max(1, Math.round((to - from) * 1000)))
       latencies[what].record(us)
       if (what === 'message' || what === 'request') now.record(us)
@@ -85,11 +86,13 @@ export const makeMeasures = (): Measures => {
       map.set(key, (map.get(key) ?? 0) + 1)
     },
     since: () => Object.fromEntries(Object.entries(counts).map(([what, n]) => [what, n - before[what as Count]])) as Record<Count, number>,
-    begin: (at) => {
+    begin: (at, anew) => {
       start = at
       before = { ...counts }
-      for (const one of [now, ...Object.values(latencies)]) one.reset()
-      buckets = []
+      if (anew) {
+        due = at
+        for (const one of [now, ...Object.values(latencies)]) one.reset()
+      }
       last = { at: 0, sent: counts.sent, delivered: counts.delivered }
     },
     tick: (at) => {

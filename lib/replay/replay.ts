@@ -108,7 +108,7 @@ export const replay = async (plan: Plan): Promise<Outcome> => {
     let begun = 0
     const measure = (at: number): void => {
       begun = at
-      measures.begin(at)
+      measures.begin(at, plan.warmUp !== null)
       delay.reset()
       cpuBefore = { own: ownCpu(), server: serverCpu(serverPids) }
       if (plan.seconds !== null) until = at + plan.seconds * 1000

@@ -5,7 +5,7 @@
 // steps: they are given when they are asked for (session.ts).
 import { NS } from '../base/namespaces.js'
 import type { Frame } from '../base/stanza.js'
-import { bareOf, castOf, domainOf, hasEnd } from './cast.js'
+import { bareOf, castOf, domainOf, withEnd } from './cast.js'
 import type { Cast, Part, Said } from './cast.js'
 import { cutter, makeSlots, tokenKey } from './template.js'
 import type { Slot, Template } from './template.js'
@@ -90,7 +90,9 @@ export const compile = (trace: Trace): Script => {
   const happening = (kind: EventKind, captures: Capture[] = []): number => events.push({ kind, captures }) - 1
   const shown = (key: string, kind: EventKind): number => {
     const event = happening(kind)
-    presence.set(key, [...(presence.get(key) ?? []), event])
+    const alike = presence.get(key)
+    if (alike === undefined) presence.set(key, [event])
+    else alike.push(event)
     return event
   }
   const step = (more: Partial<Step> & Pick<Step, 'at' | 'part' | 'does'>): void => void steps.push({ waits: [], text: null, counts: false, message: null, request: null, event: -1, ...more })
@@ -238,6 +240,7 @@ export const compile = (trace: Trace): Script => {
     return true
   }
 
+  const ending = withEnd(said)
   const lastOf = new Map(said.map((item, i) => [item.s, i]))
   for (const [index, item] of said.entries()) {
     const part = partOf.get(item.s)
@@ -245,7 +248,7 @@ export const compile = (trace: Trace): Script => {
     if (item.dir === 'in') fromClient(item, part, index)
     else fromServer(item, part)
     // a connection without a goodbye was lost, or its recording ended
-    if (lastOf.get(item.s) === index && !hasEnd(said, item.s)) {
+    if (lastOf.get(item.s) === index && !ending.has(item.s)) {
       const event = happening('must')
       ended.set(part, event)
       step({ at: item.t, part, does: 'drop', waits: take(part), event })

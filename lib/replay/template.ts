@@ -82,6 +82,8 @@ export const cutter = (slots: Slots, addresses: Addresses, domain: readonly [oct
         put(start, start + value.length, token)
         continue
       }
+      // a look that costs little, where there are hundreds of addresses
+      if (!value.includes('@') && !value.includes(domain[0])) continue
       for (const address of value.matchAll(ADDRESS)) put(start + address.index, start + address.index + address[0].length, bySpelling.get(address[0]) as number)
     }
     literals.push(octets.slice(from))

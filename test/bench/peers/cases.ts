@@ -53,7 +53,9 @@ export const QUICK: Sizes = { pairs: [20], seconds: 2, warmUp: 1, rate: 200, gro
 /** Messages a second that no server and no generator here comes near, by how many are on their way at once. */
 const FASTEST = { one: 60_000, ten: 200_000 } as const
 /** Of one trace, for its ids are kept by each copy. */
-const MOST = 300_000
+const MOST = 60_000
+/** Changes of presence, for a copy looks through those before it. */
+const CHANGES = 20_000
 /** Comings of each who was away; of one trace, too: each is a connection of it. */
 const COMINGS = 200
 const HOUR = 3_600_000
@@ -87,7 +89,7 @@ export const casesFor = (sizes: Sizes): Case[] => {
     },
     {
       ...still, name: 'presence', words: `presence of one user to ${contacts} contacts, again and again`, unit: 'presence',
-      copies: 1, team: contacts + 1, connections: contacts + 1, pace: 'held', contacts: true, script: () => fanOut(contacts, enough(2 * FASTEST.ten / contacts, 1)),
+      copies: 1, team: contacts + 1, connections: contacts + 1, pace: 'held', contacts: true, script: () => fanOut(contacts, Math.min(CHANGES, enough(FASTEST.ten / contacts, 1))),
     },
     {
       ...still, name: 'login', words: `in and out again, ${sizes.loginsAtOnce} at once: SCRAM with kept keys, binding, presence, end of stream`, unit: 'log-in',

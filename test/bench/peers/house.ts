@@ -114,7 +114,7 @@ const settle = async (lodger: Lodger, { contacts }: Sizes, signal: AbortSignal):
   await replay({ ...common, scripts: [loggingIn()], accounts: lodger.accounts.slice(0, 1), run: 'first' })
   if (lodger.circle.length > 0) {
     const { measures: { counts } } = await replay({ ...common, scripts: [subscribing(contacts)], accounts: lodger.circle, run: 'circle' })
-    if (counts.gaveUpMust + counts.gaveUpSubscription + counts.broken > 0 && !signal.aborted) throw new Error(`${lodger.server.name} did not subscribe ${contacts} contacts to a presence; its log is in ${lodger.folder}`)
+    if (counts.gaveUpMust + counts.lost + counts.broken > 0 && !signal.aborted) throw new Error(`${lodger.server.name} did not subscribe ${contacts} contacts to a presence; its log is in ${lodger.folder}`)
   }
   const keys = first?.secret.keys
   return keys === undefined ? 'it does not say (SASL PLAIN)' : `SCRAM-${keys.digest === 'sha256' ? 'SHA-256' : 'SHA-1'}, ${keys.iterations} iterations`

@@ -22,7 +22,6 @@ interface Writer {
   /** A request to the server, and its answer: what was said before it has been dealt with. */
   ping(s: number): void
   say(s: number, xml: string): void
-  came(s: number, xml: string): void
   end(s: number): void
   compile(): Script
   /** Everything from here on is this much later, in ms: only for what is replayed in its own rhythm. */
@@ -64,7 +63,6 @@ const writer = (name: string): Writer => {
       put(s, 'out', `<iq type='result' id='${id}' from='${DOMAIN}'/>`)
     },
     say: (s, xml) => put(s, 'in', xml),
-    came: (s, xml) => put(s, 'out', xml),
     end: (s) => put(s, 'in', '</stream:stream>'),
     wait: (ms) => void (t += ms),
     compile: () => compile(readTrace(name, lines.join('\n'))),
@@ -110,17 +108,23 @@ export const scattered = (users: number, messages: number): Script => {
   return w.compile()
 }
 
-/** Contacts 1 to n ask to see the presence of user 0, who agrees: once for each server. */
+/** Contacts 1 to n ask to see the presence of user 0, who agrees: once for each server. A message behind each says that it has come. */
 export const subscribing = (contacts: number): Script => {
   const w = writer('subscriptions')
   const all = numbered(contacts + 1)
+  const others = all.slice(1)
   w.enter(all)
   for (const { s } of all) w.ping(s)
-  for (const { s } of all.slice(1)) w.say(s, `<presence type='subscribe' to='${bare(0)}'/>`)
-  for (const { user } of all.slice(1)) w.came(1, `<presence type='subscribe' from='${bare(user)}' to='${bare(0)}'/>`)
-  for (const { user } of all.slice(1)) w.say(1, `<presence type='subscribed' to='${bare(user)}'/>`)
-  for (const { s, user } of all.slice(1)) w.came(s, `<presence type='subscribed' from='${bare(0)}' to='${bare(user)}'/>`)
-  for (const { s } of all) w.ping(s)
+  const asked = others.map(({ s, user }) => {
+    w.say(s, `<presence type='subscribe' to='${bare(0)}'/>`)
+    return { s, user, id: w.message(s, 0) }
+  })
+  for (const { s, id } of asked) w.hear(1, s, id)
+  const agreed = others.map(({ s, user }) => {
+    w.say(1, `<presence type='subscribed' to='${bare(user)}'/>`)
+    return { s, id: w.message(1, user) }
+  })
+  for (const { s, id } of agreed) w.hear(s, 1, id)
   for (const { s } of all) w.end(s)
   return w.compile()
 }
