@@ -51,7 +51,7 @@ export const FULL: Sizes = { pairs: [200, 1000], seconds: 8, warmUp: 3, rate: 20
 export const QUICK: Sizes = { pairs: [20], seconds: 2, warmUp: 1, rate: 200, groups: 2, group: 20, contacts: 20, loginsAtOnce: 8, idle: 50, mailboxes: 4, batch: 50 }
 
 /** Messages a second that no server and no generator here comes near, by how many are on their way at once. */
-const FASTEST = { one: 60_000, ten: 200_000 } as const
+const FASTEST = { one: 40_000, ten: 200_000 } as const
 /** Of one trace, for its ids are kept by each copy. */
 const MOST = 60_000
 /** Changes of presence, for a copy looks through those before it. */

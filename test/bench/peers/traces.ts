@@ -174,6 +174,8 @@ export const keeping = (batch: number, rounds: number): Script => {
     const s = round + 2
     w.enter([{ s, user: 1 }])
     for (const id of ids) w.hear(s, 1, id)
+    // it answers what it is asked first: a server may want to know whether they came, and else gives them to the next session, too
+    w.ping(s)
     w.say(s, '<presence type=\'unavailable\'/>')
     const gone = w.message(s, 0)
     w.end(s)
