@@ -48,7 +48,7 @@ export interface Sizes {
 }
 
 export const FULL: Sizes = { pairs: [200, 1000], seconds: 8, warmUp: 3, rate: 2000, groups: 20, group: 100, contacts: 500, loginsAtOnce: 32, idle: 1000, mailboxes: 20, batch: 500 }
-export const QUICK: Sizes = { pairs: [20], seconds: 2, warmUp: 1, rate: 200, groups: 2, group: 20, contacts: 20, loginsAtOnce: 8, idle: 50, mailboxes: 4, batch: 50 }
+export const QUICK: Sizes = { pairs: [20], seconds: 2, warmUp: 1, rate: 200, groups: 2, group: 20, contacts: 20, loginsAtOnce: 8, idle: 200, mailboxes: 4, batch: 50 }
 
 /** Messages a second that no server and no generator here comes near, by how many are on their way at once. */
 const FASTEST = { one: 40_000, ten: 200_000 } as const
@@ -92,7 +92,7 @@ export const casesFor = (sizes: Sizes): Case[] => {
       copies: 1, team: contacts + 1, connections: contacts + 1, pace: 'held', contacts: true, script: () => fanOut(contacts, Math.min(CHANGES, enough(FASTEST.ten / contacts, 1))),
     },
     {
-      ...still, name: 'login', words: `in and out again, ${sizes.loginsAtOnce} at once: SCRAM with kept keys, binding, presence, end of stream`, unit: 'log-in',
+      ...still, name: 'login', words: `in and out again, ${sizes.loginsAtOnce} at once: SCRAM with kept keys, binding, presence, end of stream; latency until the stream can be used`, unit: 'log-in',
       copies: sizes.loginsAtOnce, team: 1, connections: sizes.loginsAtOnce, pace: flatOut, timed: true, script: loggingIn,
     },
     {

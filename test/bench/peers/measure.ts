@@ -1,5 +1,6 @@
 // One run of one case against one server: what came of it.
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { whereOf } from '../../../lib/cli/replay.js'
 import type { Account } from '../../../lib/replay/accounts.js'
 import { memoryOfTree } from '../../../lib/replay/cpu.js'
@@ -44,7 +45,11 @@ const JOINS = 200
 const ARRIVING = 60_000
 const EACH = 40
 /** ms that connections are there before their memory is read. */
-const RESTING = 3000
+const RESTING = 5000
+/** ms in which the memory of a server that has just started changes by no more than this share, when it is at rest; and how long that is waited for. */
+const STEADY = 2000
+const CHANGE = 0.01
+const STARTING = 20_000
 /** Seconds for what is on its way. */
 const PATIENCE = 30
 /** ms between looks at whether all are there. */
@@ -77,7 +82,7 @@ export const sampleOf = (outcome: Outcome, { unit, timed }: Case, { contacts }: 
   const latency = latencies[unit === 'log-in' ? 'login' : 'message']
   const wrong = [
     ...(Object.keys(FAULTS) as (keyof typeof FAULTS)[]).filter((fault) => counts[fault] > 0).map((fault) => `${counts[fault]} ${FAULTS[fault]}`),
-    ...(unit !== 'log-in' && counts.passes > 0 ? [`${counts.passes} clients came to the end of what they had to say, and logged in again`] : []),
+    ...(unit !== 'log-in' && counts.passes > 0 ? [`${counts.passes} clients came to the end of what they had to say, and logged in again: fewer --seconds, or more --pairs`] : []),
     // a change, a message, and its answer
     ...(unit === 'presence' && count < ENOUGH * contacts * measured.sent / 3 ? ['presence does not come to the contacts'] : []),
     ...(outcome.interrupted ? ['interrupted'] : []),
@@ -93,7 +98,7 @@ const COUNTED: Readonly<Record<Unit, 'delivered' | 'received' | 'logins' | null>
 
 /** The server has just been started: nothing was freed that would be used again. */
 const resting = async ({ what, script, accounts, port, serverPid, signal, told }: Run): Promise<Sample> => {
-  const before = memoryOfTree(serverPid)
+  const before = await atRest(serverPid, signal)
   let after: number | null = null
   let since = 0
   const arrival = arriving(what, signal)
@@ -117,6 +122,18 @@ const resting = async ({ what, script, accounts, port, serverPid, signal, told }
     rate: null, cpu: null, latency: null, generator: null, memory: before === null || after === null ? null : (after - before) / what.connections,
     wrong: [...(broken > 0 ? [`${broken} ${FAULTS.broken}`] : []), ...(after === null ? ['it ended before memory was read'] : [])].join('; '),
   }
+}
+
+/** What it takes by itself, KiB: not what it used to start. */
+const atRest = async (pid: number, signal: AbortSignal): Promise<number | null> => {
+  let last = memoryOfTree(pid)
+  for (const until = Date.now() + STARTING; last !== null && Date.now() < until && !signal.aborted;) {
+    await sleep(STEADY)
+    const now = memoryOfTree(pid)
+    if (now === null || Math.abs(now - last) < CHANGE * last) return now
+    last = now
+  }
+  return last
 }
 
 interface Arrival {
