@@ -7,6 +7,7 @@ import t from 'tap'
 import { freePorts } from '../lib/chaos/node.js'
 import { random } from '../lib/chaos/random.js'
 import { cpuOfTree, memoryOfTree } from '../lib/replay/cpu.js'
+import { median } from './bench/median.js'
 import { casesFor, chosen, FULL, QUICK } from './bench/peers/cases.js'
 import * as ejabberd from './bench/peers/ejabberd.js'
 import { environment } from './bench/peers/jidway.js'
@@ -68,6 +69,7 @@ const result = (name: string, samples: Readonly<Record<string, readonly Sample[]
 
 t.test('the table has medians, the spread, and ours to the better of the others', async (t) => {
   const three = result('chat-20-w1', { jidway: [sample(300, 10), sample(100, 30), sample(200, 20)], ejabberd: [sample(50, 80), sample(60, 70), sample(40, 90)], prosody: [sample(40, 40), sample(41, 39), sample(39, 41)] })
+  t.equal(median([4, 1]), 2.5)
   t.same(rowsOf(three)[0]?.rate, { median: 200, least: 100, most: 300 })
   t.match(ratioOf(rowsOf(three)), { rate: 4, cpu: 0.5, memory: null })
   const text = table(three)

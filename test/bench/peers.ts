@@ -38,7 +38,7 @@ const BOUNDS = { pairs: 5000, seconds: 600, rounds: 99 } as const
 interface Options {
   readonly pairs?: string
   readonly seconds?: string
-  readonly rounds: string
+  readonly rounds?: string
   readonly only?: string
   readonly servers: string
   readonly json?: string
@@ -65,7 +65,7 @@ const read = ({ pairs, seconds, rounds, only, servers, quick = false }: Options)
     ...(seconds === undefined ? {} : { seconds: wholeNumber('--seconds', seconds, 1, BOUNDS.seconds) }),
   }
   return {
-    sizes, cases: chosen(casesFor(sizes), only), rounds: quick && rounds === '' ? 1 : wholeNumber('--rounds', rounds === '' ? '3' : rounds, 1, BOUNDS.rounds),
+    sizes, cases: chosen(casesFor(sizes), only), rounds: rounds === undefined ? (quick ? 1 : 3) : wholeNumber('--rounds', rounds, 1, BOUNDS.rounds),
     servers: [...new Set(servers.split(',').map((text) => {
       const found = SERVERS.find(({ name }) => name === text.trim())
       if (found === undefined) throw new UsageError(`--servers names '${text.trim()}'; there are ${SERVERS.map(({ name }) => name).join(', ')}`)
@@ -191,7 +191,7 @@ const run = async (options: Options): Promise<number> => {
 const program = new Command('bench:peers').description('jidway beside ejabberd and Prosody').exitOverride().configureOutput({ writeErr: () => {} })
   .option('--pairs <n,…>', 'how many pairs chat; the first is also used where one number is enough [200,1000]')
   .option('--seconds <n>', 'measured in each run [8]')
-  .option('--rounds <n>', 'how often each server has its turn [3; quick: 1]', '')
+  .option('--rounds <n>', 'how often each server has its turn [3; quick: 1]')
   .option('--only <case,…>', 'only these, or those whose names begin so')
   .option('--servers <name,…>', 'only these', SERVERS.map(({ name }) => name).join(','))
   .option('--json <file>', 'write all figures, of each run, too')
