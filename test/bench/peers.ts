@@ -33,6 +33,8 @@ import { BODY } from './peers/traces.js'
 const SERVERS: readonly Server[] = [jidway, ejabberd, prosody]
 /** ms between two runs, in which what the last one left behind comes to its end. */
 const PAUSE = 500
+/** ms that what is under way has to end when all is to stop. */
+const STOPPING = 3000
 const BOUNDS = { pairs: 5000, seconds: 600, rounds: 99 } as const
 
 interface Options {
@@ -96,7 +98,7 @@ const present = (servers: readonly Server[]): { here: Server[]; skipped: string[
 }
 
 /** Every server in turn, as often as there are rounds. */
-const compare = async (what: Case, { rounds, sizes }: Wanted, house: House, signal: AbortSignal): Promise<Result> => {
+const compare = async (what: Case, { rounds, sizes }: Wanted, house: House, signal: AbortSignal, cut: Promise<never>): Promise<Result> => {
   const samples = new Map<string, Sample[]>(house.lodgers.map(({ server }) => [server.name, []]))
   const script = what.script()
   const progress = progressOn(process.stderr)
@@ -110,10 +112,10 @@ const compare = async (what: Case, { rounds, sizes }: Wanted, house: House, sign
         if (isFresh) await start(lodger)
         await sleep(PAUSE)
         const { name } = lodger.server
-        const sample = await measure({
+        const sample = await Promise.race([cut, measure({
           what, script, sizes, signal, accounts: what.contacts ? lodger.circle : lodger.accounts, port: lodger.port, serverPid: lodger.pid, databasePid: house.databasePid,
           told: (words) => progress.tell(`${what.name} ${name}`, round + 1, rounds, words),
-        }).catch((error: Error) => {
+        })]).catch((error: Error) => {
           throw new Error(`${what.name} with ${name}: ${error.message}; its log is in ${lodger.folder}`)
         })
         samples.get(name)?.push(sample)
@@ -156,15 +158,18 @@ const run = async (options: Options): Promise<number> => {
   }
   const signals = ['SIGINT', 'SIGTERM'] as const
   for (const signal of signals) process.on(signal, interrupt)
+  // clients wait for what is on its way for longer than somebody who wants to stop
+  const cut = new Promise<never>((_, giveUp) => stop.signal.addEventListener('abort', () => setTimeout(() => giveUp(new Error('interrupted')), STOPPING), { once: true }))
+  cut.catch(() => {})
   let house: House | null = null
   let whole = false
   try {
-    house = await makeHouse(scratch, here, wanted.cases, wanted.sizes, process.env, stop.signal, tell)
+    house = await makeHouse(scratch, here, wanted.cases, wanted.sizes, process.env, stop.signal, cut, tell)
     introduce(house, wanted)
     const results: Result[] = []
     for (const what of wanted.cases) {
       if (stop.signal.aborted) break
-      const result = await compare(what, wanted, house, stop.signal)
+      const result = await compare(what, wanted, house, stop.signal, cut)
       if (stop.signal.aborted) break
       results.push(result)
       say(table(result))
@@ -201,6 +206,7 @@ const program = new Command('bench:peers').description('jidway beside ejabberd a
 try {
   program.parse()
   process.exitCode = await run(program.opts<Options & Record<string, unknown>>())
+  if (process.exitCode === 130) process.exit() // clients that were given up still wait
 } catch (error) {
   if (error instanceof CommanderError && error.exitCode === 0) process.exitCode = 0
   else {

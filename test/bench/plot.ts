@@ -19,7 +19,7 @@ const ROW = 18
 const GAP = 10
 const COLOURS = ['#2b6cb0', '#dd6b20', '#2f855a']
 /** Between words of the legend: three fit. */
-const LEGEND = 200
+const LEGEND = 220
 
 /** Zero has no logarithm: bars begin at a hundredth. */
 const LEAST = 0.01

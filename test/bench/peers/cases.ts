@@ -47,7 +47,7 @@ export interface Sizes {
   readonly batch: number
 }
 
-export const FULL: Sizes = { pairs: [200, 1000], seconds: 8, warmUp: 3, rate: 2000, groups: 20, group: 100, contacts: 500, loginsAtOnce: 32, idle: 1000, mailboxes: 20, batch: 500 }
+export const FULL: Sizes = { pairs: [200, 1000], seconds: 8, warmUp: 3, rate: 2000, groups: 20, group: 100, contacts: 200, loginsAtOnce: 32, idle: 1000, mailboxes: 20, batch: 500 }
 export const QUICK: Sizes = { pairs: [20], seconds: 2, warmUp: 1, rate: 200, groups: 2, group: 20, contacts: 20, loginsAtOnce: 8, idle: 200, mailboxes: 4, batch: 50 }
 
 /** Messages a second that no server and no generator here comes near, by how many are on their way at once. */

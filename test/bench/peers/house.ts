@@ -46,9 +46,12 @@ export interface House {
 /** Seconds that who asks to see another's presence waits for it. */
 const PATIENCE = 60
 
-/** Throws where something does not come up; then all that was started has ended. */
+/**
+ * Throws where something does not come up; then all that was started has ended.
+ * @param cut throws some time after `signal`: what is not over by then is given up
+ */
 export const makeHouse = async (
-  scratch: string, servers: readonly Server[], cases: readonly Case[], sizes: Sizes, env: Environment, signal: AbortSignal, told: (words: string) => void,
+  scratch: string, servers: readonly Server[], cases: readonly Case[], sizes: Sizes, env: Environment, signal: AbortSignal, cut: Promise<never>, told: (words: string) => void,
 ): Promise<House> => {
   const [databasePort = 0, ...ports] = await freePorts(1 + 2 * servers.length, random(scratch))
   const postgres = hasPostgres(env) ? await makePostgres(scratch, databasePort, env) : null
@@ -95,7 +98,7 @@ export const makeHouse = async (
       }
       lodgers.push(lodger)
       await lodger.start('routed')
-      lodger.kept = await settle(lodger, sizes, signal)
+      lodger.kept = await Promise.race([settle(lodger, sizes, signal), cut])
       await lodger.stop()
       told(`${server.name} is set up, with ${many.length + close.length} accounts, in ${((performance.now() - begun) / 1000).toFixed(0)} s`)
       if (signal.aborted) throw new Error('interrupted')

@@ -125,7 +125,7 @@ export const subscribing = (contacts: number): Script => {
     return { s, id: w.message(1, user) }
   })
   for (const { s, id } of agreed) w.hear(s, 1, id)
-  for (const { s } of all) w.end(s)
+  for (const { s } of all.toReversed()) w.end(s)
   return w.compile()
 }
 
