@@ -1,6 +1,6 @@
-// The benchmark beside other servers: what can be seen of it without them, and a small run with jidway alone.
+// The benchmark beside other servers: what can be seen of it without them; a run is in peers-bench-run.ts.
 import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -20,7 +20,7 @@ import { chat, fanOut, keeping, scattered } from './bench/peers/traces.js'
 import { ROOT } from './helpers/root.js'
 
 const BENCH = join(ROOT, 'dist/test/bench/peers.js')
-const bench = (args: readonly string[], env: Readonly<Record<string, string>> = {}): { status: number | null; stdout: string; stderr: string } =>
+const bench = (args: readonly string[], env: Readonly<Record<string, string>> = {}): { status: number | null; stderr: string } =>
   spawnSync(process.execPath, [BENCH, ...args], { encoding: 'utf8', timeout: 150_000, env: { ...process.env, ...env } })
 
 const PLACE = { folder: '/scratch/one', port: 15_001, databasePort: 15_002, tls: { cert: '/scratch/one/cert.pem', key: '/scratch/one/key.pem' } }
@@ -140,49 +140,4 @@ t.test('wrong usage ends with 2 and says what is right', { skip: isLinux }, asyn
     t.equal(status, 2, `${args.join(' ')}: ${stderr}`)
     t.match(stderr, wrong)
   }
-})
-
-/** Processes that stand in a folder. */
-const within = (folder: string): string[] => readdirSync('/proc').filter((pid) => {
-  try {
-    return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)
-  } catch {
-    return false
-  }
-})
-
-t.test('a small run with jidway alone: every kind of case has its figures, and nothing stays', { skip: isLinux, timeout: 160_000 }, async (t) => {
-  const folder = t.testdir({ tmp: {} })
-  const [file, svg] = [join(folder, 'figures.json'), join(folder, 'figures.svg')]
-  const only = 'chat-5-w1,open-tls,presence,login,offline,idle'
-  const { status, stdout, stderr } = bench(['--quick', '--servers', 'jidway', '--pairs', '5', '--seconds', '1', '--only', only, '--json', file, '--svg', svg], { TMPDIR: join(folder, 'tmp') })
-  t.equal(status, 0, stdout + stderr)
-  t.match(stdout, /^jidway 0\.\d+\.\d+, Node 2\d\..*SCRAM-SHA-256, 4096 iterations$/m)
-  const { cases } = JSON.parse(readFileSync(file, 'utf8')) as { cases: { name: string; unit: string; servers: { jidway: Record<string, { median: number } | null> } }[] }
-  t.same(cases.map(({ name }) => name).toSorted(), only.split(',').toSorted())
-  for (const { name, unit, servers: { jidway: { rate, cpu, memory, p99 } } } of cases) {
-    if (unit === 'connection') t.ok((memory?.median ?? 0) > 1 && (memory?.median ?? 0) < 2000, `${name}: ${memory?.median} KiB`)
-    else t.ok((rate?.median ?? 0) > 5 && (cpu?.median ?? 0) > 1, `${name}: ${rate?.median} a second, ${cpu?.median} µs`)
-    t.equal(p99 !== null, name === 'open-tls' || name === 'login')
-  }
-  t.match(readFileSync(svg, 'utf8'), /^<svg .*chat-5-w1.*<\/svg>\n$/s)
-  t.same(readdirSync(join(folder, 'tmp')), [])
-  t.same(within(folder), [])
-})
-
-t.test('interrupted, it ends what it started, and says that it was', { skip: isLinux, timeout: 100_000 }, async (t) => {
-  const folder = t.testdir({ tmp: {} })
-  const child = spawn(process.execPath, [BENCH, '--servers', 'jidway', '--pairs', '5', '--only', 'chat-5-w1', '--seconds', '600'], { env: { ...process.env, TMPDIR: join(folder, 'tmp') }, stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = new Promise<number | null>((done) => child.once('exit', done))
-  let said = ''
-  await new Promise<void>((ready) => child.stdout.on('data', (part: Buffer) => {
-    said += part.toString()
-    if (said.includes('rounds; CPU')) ready()
-  }))
-  await sleep(1000)
-  t.ok(within(folder).length > 0)
-  child.kill('SIGINT')
-  t.equal(await ended, 130)
-  t.same(within(folder), [])
-  t.same(readdirSync(join(folder, 'tmp')), [])
 })
