@@ -51,7 +51,7 @@ export const carbons: Route = {
         // The server itself reads no messages: it refuses them
         if (to.bare === session.account || (to.local === '' && domains.has(to.domain))) return
         if (session.member.copies > 0) copy('sent', routed, sessionsOf(session.account), NOBODY)
-        copyElsewhere('sent', routed)
+        return copyElsewhere('sent', routed)
       },
     },
     // §11: a copy is the server's own word, written to a session and never routed. What comes this way is a forgery; not
@@ -63,7 +63,7 @@ export const carbons: Route = {
         // whoever took it is of the receiver's account; where nobody here did, nobody here is left out either
         if (taken[0]?.member.copies !== 0) copy('received', routed, sessionsOf(routed.to.bare), taken)
         // of one session that is elsewhere, and nobody here, it is known who took it
-        if (elsewhere.length > 1 || (elsewhere.length === 1 && taken.length > 0)) copyElsewhere('received', routed)
+        if (elsewhere.length > 1 || (elsewhere.length === 1 && taken.length > 0)) return copyElsewhere('received', routed)
       },
     },
   },

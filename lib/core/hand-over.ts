@@ -6,7 +6,7 @@ import { UsageError } from '../base/errors.js'
 import type { Jid } from '../base/jid.js'
 import type { Stanza } from '../base/stanza.js'
 import { frameOf } from '../wire/framer.js'
-import { readBehind } from './behind.js'
+import { lastBefore, readBehind } from './behind.js'
 import { carbonCopy, enclosable, isEligible, isType } from './carbon-copy.js'
 import type { Direction } from './carbon-copy.js'
 import { post } from './deferred.js'
@@ -39,8 +39,11 @@ export interface HandOver {
   received(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): number
   /** The sender's entry. */
   sent(message: Committed, entry: LoggedEntry, elsewhere: readonly Location[]): void
-  /** A message that is not of the log: copies to those sessions on other nodes that want them (XEP-0280). Told once: what such a message says is soon over. */
-  copy(direction: Direction, routed: Routed): void
+  /**
+   * A message that is not of the log: copies to those sessions on other nodes that want them (XEP-0280). Told once: what such a message
+   * says is soon over. A promise where its stream has to wait for them, so that they stay in order (D11).
+   */
+  copy(direction: Direction, routed: Routed): Promise<void> | void
   /** Its client has come back with so many stanzas, and nobody else will give it the rest. */
   resumed(from: Owner, account: string, sessionId: string, count: number): void
   /** Ask its owner for a session whose client has come here. True: that has written all that it knows. */
@@ -103,8 +106,8 @@ const readHint = (text: string): { head: HintHead; xml: string } => {
   return { head: JSON.parse(text.slice(HINT.length, end)) as HintHead, xml: text.slice(end + 1) }
 }
 
-/** `got`: sessions of that node that get the message itself. */
-type CopyHead = [direction: Direction, type: string, got: readonly string[]]
+/** `got`: sessions of that node that get the message itself; `after`: the copies come behind this entry of their account's log. */
+type CopyHead = [direction: Direction, type: string, got: readonly string[], after: number]
 
 /**
  * Octets that come to a client's stanza among nodes, at most: ` from=''` of the longest JID (RFC 7622 §3.1) whose resource is all
@@ -222,24 +225,33 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     return post(session, xml, frame.declared, after ?? 0) ? 'accepted' : { generation: null }
   }
 
-  const copyTo = (found: Resolution, direction: Direction, { stanza, from, to, session }: Routed): void => {
+  const copyTo = (found: Resolution, direction: Direction, routed: Routed): Promise<void> | void => {
+    const { stanza, from, to, session } = routed
     if (found === 'unknown' || found.elsewhere.length === 0) return
     const got = direction === 'sent' ? NOWHERE : receivers(sessions, to, found.elsewhere).there
     if (got.length === found.elsewhere.length || !isEligible(stanza, from, direction)) return
     const account = direction === 'sent' ? from.bare : to.bare
+    // of its own account this node has seen what its session has put there
+    const after = (direction === 'sent' ? session?.member.seq : lastBefore(routed)) ?? 0
     const original = enclosable(stanza, session)
+    const told: Promise<unknown>[] = []
     for (const locations of byNode(found.elsewhere)) {
       const ids = got.filter((l) => locations.includes(l)).map((l) => l.sessionId)
-      if (ids.length < locations.length) void bus.send(locations[0] as Location, account, `${COPY}${JSON.stringify([direction, isType(stanza.type) ? stanza.type : '', ids] satisfies CopyHead)}>${original}`)
+      if (ids.length === locations.length) continue
+      const head: CopyHead = [direction, isType(stanza.type) ? stanza.type : '', ids, after]
+      told.push(bus.send(locations[0] as Location, account, `${COPY}${JSON.stringify(head)}>${original}`))
     }
+    return Promise.all(told).then(() => {})
   }
 
   const copied = (account: string, xml: string): void => {
     const end = xml.indexOf(']>') + 1
-    const [direction, type, got] = JSON.parse(xml.slice(COPY.length, end)) as CopyHead
+    const [direction, type, got, after] = JSON.parse(xml.slice(COPY.length, end)) as CopyHead
     const original = xml.slice(end + 1)
     for (const session of sessions.of(account).all) {
-      if (session.carbons && !got.includes(session.id)) post(session, carbonCopy(direction, session, type, original), false)
+      if (!session.carbons || got.includes(session.id)) continue
+      if (after > 0) feed.lacks(session, after)
+      post(session, carbonCopy(direction, session, type, original), false, after)
     }
   }
 
@@ -272,8 +284,7 @@ export const makeHandOver = (parts: HandOverParts): HandOver => {
     },
     copy: (direction, routed) => {
       const found = cache.of(direction === 'sent' ? routed.from.bare : routed.to.bare)
-      if (found instanceof Promise) void found.then((f) => copyTo(f, direction, routed))
-      else copyTo(found, direction, routed)
+      return found instanceof Promise ? found.then((f) => copyTo(f, direction, routed)) : copyTo(found, direction, routed)
     },
     yields: async (from, account, sessionId) => {
       let isBusAway = false

@@ -148,9 +148,9 @@ export interface Services {
   readonly sessionsOf: (account: string) => readonly Session[]
   /**
    * A message that is not of the log, to the sender's ('sent') or the receiver's sessions on other nodes: a carbon copy to each that
-   * wants one and did not get it itself.
+   * wants one and did not get it itself. A promise where the stream waits for it.
    */
-  readonly copyElsewhere: (direction: Direction, routed: Routed) => void
+  readonly copyElsewhere: (direction: Direction, routed: Routed) => Promise<void> | void
   /** A request (set) from the account to all of its sessions that have asked to be told of this, wherever they are. */
   readonly push: (account: string, wants: Wants, payload: Element) => void
   /** Route a stanza of the server's own making; `from` and `to` are its attributes. */

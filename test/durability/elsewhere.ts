@@ -392,7 +392,7 @@ t.test('D16: presence that did not get through is told until it has, the last of
 t.test('XEP-0280: of what is not of the log, siblings on other nodes get copies, those who got it itself left out', async (t) => {
   const { life, bus, romeo, juliet } = await setUp()
   const composing = (to: string): string => `<message to='${to}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`
-  const copies = (): unknown[] => bus.sent.splice(0).filter(({ xml }) => xml.startsWith('<copy ')).map(({ to, xml }) => [to.node, ...JSON.parse(xml.slice(6, xml.indexOf(']>') + 1)) as unknown[]])
+  const copies = (): unknown[] => bus.sent.splice(0).filter(({ xml }) => xml.startsWith('<copy ')).map(({ to, xml }) => [to.node, ...(JSON.parse(xml.slice(6, xml.indexOf(']>') + 1)) as unknown[]).slice(0, 3)])
   const yonder: Location = { ...there('desk', 0), node: 'yonder' }
   life.store.elsewhere.set(JULIET, [there('phone', 5), there('pad', 0), yonder])
   life.core.cache.stale(JULIET)
@@ -414,11 +414,50 @@ t.test('XEP-0280: of what is not of the log, siblings on other nodes get copies,
   // the other side
   juliet.session.carbons = true
   const original = `<message xmlns='jabber:client' from='${ROMEO}/orchard' to='${JULIET}/phone' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`
-  const take = (got: readonly string[]): unknown => life.core.handOver.take([{ account: JULIET, sessionId: 's-phone', xml: `<copy ${JSON.stringify(['received', 'chat', got])}>${original}` }])
+  const { position } = juliet.session
+  const take = (got: readonly string[], after = position): unknown => life.core.handOver.take([{ account: JULIET, sessionId: 's-phone', xml: `<copy ${JSON.stringify(['received', 'chat', got, after])}>${original}` }])
   const before = juliet.got.length
   t.same(take([juliet.session.id]), ['accepted'])
   t.same(take([]), ['accepted'])
-  t.same(juliet.got.slice(before), [`<message from='${JULIET}' to='${JULIET}/balcony' type='chat'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>${original}</forwarded></received></message>`])
+  const copy = `<message from='${JULIET}' to='${JULIET}/balcony' type='chat'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>${original}</forwarded></received></message>`
+  t.same(juliet.got.slice(before), [copy])
+
+  // D11: not before what came before it, though its hint was lost
+  const entries = life.store.log.entries_.get(JULIET) ?? []
+  life.store.log.entries_.set(JULIET, entries)
+  const xml = `<message from='${ROMEO}/orchard' to='${JULIET}/balcony' type='chat'><body>logged</body></message>`
+  entries.push({ seq: position + 1, mark: 7, at: life.clock.time, peer: ROMEO, flags: QUEUED | ARCHIVED, xml, waiting: true })
+  t.same(take([], position + 1), ['accepted'])
+  t.ok(await until(() => juliet.got.length === before + 3))
+  t.match(juliet.got.slice(before + 1), [/<body>logged/, copy])
+})
+
+t.test('D11: what comes behind a copy of what is not of the log waits until other nodes have that', async (t) => {
+  const { life, bus, juliet } = await setUp()
+  life.store.elsewhere.set(JULIET, [there('phone', 5)])
+  life.core.cache.stale(JULIET)
+  await juliet.send(chat(`${ROMEO}/orchard`, 'before'))
+  await life.quiet()
+  const last = life.store.log.entries_.get(JULIET)?.at(-1)?.seq as number
+  const { send } = bus
+  let answer: (handed: HandOver) => void = () => {}
+  let head = ''
+  bus.send = (_to, _account, xml) => new Promise<HandOver>((resolve) => {
+    head = xml.slice(0, xml.indexOf('>'))
+    answer = resolve
+  })
+  const sent = juliet.send(`<message to='${ROMEO}/orchard' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+  await turn()
+  t.equal(head, `<copy ${JSON.stringify(['sent', 'chat', [], last])}`)
+  bus.send = send
+  const next = juliet.send(chat(`${ROMEO}/orchard`, 'behind'))
+  await turn(50)
+  await life.quiet()
+  t.equal(life.store.log.entries_.get(JULIET)?.at(-1)?.seq, last)
+  answer('accepted')
+  await Promise.all([sent, next])
+  await life.quiet()
+  t.equal(life.store.log.entries_.get(JULIET)?.at(-1)?.seq, last + 1)
 })
 
 t.test('XEP-0280 §7: whoever gets it in place of a session elsewhere that is gone gets no copy besides', async (t) => {
