@@ -80,6 +80,10 @@ class Client(slixmpp.ClientXMPP):
                 await self.up.wait()
                 self.send_message(f"{to}@localhost", body, mtype="chat")
                 await asyncio.sleep(order.get("pace", 0) / 1000)
+            await asyncio.sleep(0.1)
+            if self.up.is_set():
+                # the plugin's <r/> goes out before the stanza that it is sent for, so that nobody would ask for the last one
+                self["xep_0198"].request_ack()
             if order.get("leave"):
                 self.leaving = True
                 await self.disconnect()
