@@ -56,15 +56,16 @@ export const makeListener = (self: Self, proved: (count: number) => void): (fram
   }
 
   const answered = (frame: Frame): void => {
-    const answer = self.requests.answer(frame.id, now())
+    const how = frame.type === 'result' ? 'result' : conditionOf(frame)
+    const answer = self.requests.answer(frame.id, now(), how)
     if (answer.kind === 'unknown') {
       // what a session before asked others may be answered to this one, which has its address
       if (!frame.id.startsWith(`${run}-q`)) ledger.incident('answer to nobody', profile.index, now(), frame.xml.slice(0, 300))
       return
     }
-    const { what, at, proves } = answer.request
+    const { what, at, proves, answeredAt } = answer.request
     if (answer.kind === 'again') {
-      if (!ledger.crashed(at, now(), AROUND_CRASH)) ledger.incident('answered twice', profile.index, now(), `${what}, asked at ${time(at)}`, at)
+      if (!ledger.crashed(at, now(), AROUND_CRASH)) ledger.incident('answered twice', profile.index, now(), `${what}, asked at ${time(at)}: ${answer.request.how} at ${time(answeredAt)}, now ${how}`, at)
       return
     }
     if (proves > 0) proved(proves)

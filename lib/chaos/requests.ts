@@ -10,13 +10,15 @@ export interface Pending {
 
 export interface Answered extends Pending {
   readonly answeredAt: number
+  /** 'result', or the condition of the error. */
+  readonly how: string
 }
 
 export interface Requests {
   readonly pending: ReadonlyMap<string, Pending>
   ask(id: string, request: Pending): void
   /** pending: it was waited for. again: answered before. unknown: nobody asked. */
-  answer(id: string, at: number): { readonly kind: 'pending' | 'again'; readonly request: Answered } | { readonly kind: 'unknown' }
+  answer(id: string, at: number, how: string): { readonly kind: 'pending' | 'again'; readonly request: Answered } | { readonly kind: 'unknown' }
 }
 
 /** Answered requests remembered, to know a second answer. */
@@ -28,14 +30,14 @@ export const requests = (): Requests => {
   return {
     pending,
     ask: (id, request) => void pending.set(id, request),
-    answer: (id, at) => {
+    answer: (id, at, how) => {
       const waiting = pending.get(id)
       if (waiting === undefined) {
         const before = answered.get(id)
         return before === undefined ? { kind: 'unknown' } : { kind: 'again', request: before }
       }
       pending.delete(id)
-      const request = { ...waiting, answeredAt: at }
+      const request = { ...waiting, answeredAt: at, how }
       answered.set(id, request)
       if (answered.size > REMEMBERED) answered.delete(answered.keys().next().value as string)
       return { kind: 'pending', request }
