@@ -75,12 +75,15 @@ export const startWorkers = async (settings: Settings, { stderr }: Surroundings)
   /** Resolves when it serves; rejects when it has ended before that. */
   const run = (k: number, delay: number): Promise<Word & { said: 'ready' }> => new Promise((ready, failed) => {
     const began = performance.now()
+    let serves = false
     const worker = cluster.fork()
     workers.set(k, worker)
     worker.on('message', (word: Word) => {
       if (word.said === 'here') tell(worker, { do: 'start', node: `${base}-${k}` })
-      else if (word.said === 'ready') ready(word)
-      else heard(worker, word)
+      else if (word.said === 'ready') {
+        serves = true
+        ready(word)
+      } else heard(worker, word)
     })
     // what is written to one that has just ended
     worker.on('error', () => {})
@@ -93,7 +96,8 @@ export const startWorkers = async (settings: Settings, { stderr }: Surroundings)
       }
       const how = signal ?? `code ${code}`
       failed(new UsageError(`worker ${k} did not start (${how})`))
-      if (isStopping || !isUp) return
+      // one that does not start ends the start of all; one that served is started again, though others are not there yet
+      if (isStopping || !(isUp || serves)) return
       stderr.write(`worker ${k} has ended (${how}), and is started again\n`)
       const next = performance.now() - began > RUNS ? AGAIN : Math.min(LONGEST, delay * 2)
       setTimeout(() => {

@@ -47,6 +47,8 @@ export const readOwes = (xml: string): { readonly from: string; readonly id: str
   return { from, id }
 }
 
+const bare = (full: string): string => full.slice(0, full.indexOf('/'))
+
 /** @param failed told of a request that nobody is going to answer */
 export const makeOutstanding = (bus: Bus, sessions: Sessions, clock: Clock, failed: (request: Asked) => void): Outstanding => {
   const open = new LRUCache<string, Open>({ max: MOST })
@@ -70,9 +72,14 @@ export const makeOutstanding = (bus: Bus, sessions: Sessions, clock: Clock, fail
     failed(one.request)
     over.set(key, true)
   }
+  const isHere = (full: string): boolean => sessions.of(bare(full)).all.some(({ jid }) => jid.full === full)
   const ask = (key: string, one: Open): void => {
     const { request, to } = one
-    const account = request.to.split('/')[0] as string
+    if (!isHere(request.from)) {
+      open.delete(key)
+      return
+    }
+    const account = bare(request.to)
     // it may have come to this node meanwhile, or gone from it
     const session = sessions.of(account).all.find(({ jid }) => jid.full === request.to)
     if (session !== undefined && hasAsked(session, request)) one.missing = 0
@@ -106,9 +113,11 @@ export const makeOutstanding = (bus: Bus, sessions: Sessions, clock: Clock, fail
       if (open.size === 0 || now < next || !bus.up) return
       next = now + EVERY
       let asked = 0
-      for (const [key, one] of [...open].toReversed()) { // the oldest first
+      for (const [key, one] of [...open].toReversed()) { // who was asked longest ago first
         if (now - one.since < EVERY) continue
         if (++asked > SOME) break
+        // some may be owed for ever: their turn comes again when all others were asked
+        open.get(key)
         ask(key, one)
       }
     },

@@ -352,13 +352,15 @@ export const makeResumption = (parts: ResumptionParts): Resumption => {
 
   const reviveAll = async (found: readonly LeftSession[]): Promise<void> => {
     const over: Session[] = []
-    await Promise.all(found.map(async (left) => {
+    const tried = await Promise.allSettled(found.map(async (left) => {
       const session = await revive(left)
       parts.raised(left.row.account, left.generation)
       if (session !== null && left.stream === null) over.push(session)
     }))
-    // once all are there: they hear of each other's ends (promise 5)
+    // once all are there: they hear of each other's ends (promise 5); those that the database had no answer for are tried again by who asked
     for (const session of over) void parts.sessionOver(session, false)
+    const failure = tried.find((one) => one.status === 'rejected')
+    if (failure !== undefined) throw failure.reason
   }
 
   /** D17: the old connection is closed, and what was read from it counted, before <resumed h> is said. */

@@ -128,3 +128,17 @@ t.test('D11: a session that comes here brings along what its node has committed 
   for (let i = 0; i < 100 && chamber.got.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 20))
   t.match(chamber.got, [/<body>untold/])
 })
+
+t.test('a database that fails in the middle of an adoption leaves no session that nobody ends', async (t) => {
+  const [store, bus, ROMEO] = [memoryStore([JULIET, 'romeo@localhost']), scriptedBus(), 'romeo@localhost']
+  const gone = (account: string): LeftSession => ({ ...left(2), row: { ...left(2).row, account, sessionId: `s-${account}` }, stream: null })
+  for (const { row } of [gone(JULIET), gone(ROMEO)]) store.rows.set(`${row.account}/balcony`, row)
+  const core = testCore({ store, bus })
+  // it need not be read for her
+  await core.login(`${JULIET}/desk`)
+  store.broken = true
+  await t.rejects(core.resumption.adopt([gone(JULIET), gone(ROMEO)]))
+  store.broken = false
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  t.same(core.sessions.of(JULIET).all.map(({ jid }) => jid.resource), ['desk'])
+})

@@ -372,6 +372,28 @@ t.test('D15: who is asked here by a session that has come from another node owes
   t.equal(heard(), 1)
 })
 
+t.test('D15: requests that are owed for ever keep nobody from asking for the others, and end with who asked', async (t) => {
+  const { life, bus, romeo } = await setUp()
+  bus.answer = ({ node }) => (node === 'yonder' ? 'gone' : 'accepted')
+  const sent = (id: string, to: Location): void => life.core.outstanding.sent({ from: `${ROMEO}/orchard`, to: `${JULIET}/${to.resource}`, id }, to)
+  for (let i = 0; i < 250; i++) sent(`owed-${i}`, there('phone', 0))
+  sent('late', { ...there('desk', 0), node: 'yonder' })
+  const pass = async (): Promise<void> => {
+    life.clock.time += 2000
+    life.core.tick()
+    await turn()
+  }
+  for (let i = 0; i < 8; i++) await pass()
+  t.match(romeo.got.filter((g) => g.includes("id='late'")), [/type='error'/])
+  t.notOk(romeo.got.some((g) => g.includes("id='owed")))
+  void life.core.sessionOver(romeo.session, true)
+  await pass()
+  await pass()
+  bus.sent.length = 0
+  await pass()
+  t.same(bus.sent.filter(({ xml }) => xml.startsWith('<owes ')), [])
+})
+
 t.test('D16: presence that did not get through is told until it has, the last of each', async (t) => {
   const { life, bus, romeo } = await setUp()
   life.store.elsewhere.set(JULIET, [there('phone', 0)])
