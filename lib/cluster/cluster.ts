@@ -67,8 +67,8 @@ export const openCluster = async (options: ClusterOptions): Promise<Cluster> => 
 const open = async (options: ClusterOptions, node: Owner): Promise<Cluster> => {
   const { db, clock, log, handlers } = options
   const takeover = takeoverStore(db, node)
-  // so that a renewal waits behind nothing
-  const own = await openDatabase({ url: options.databaseUrl, data: '', connections: 1 })
+  // so that a renewal waits behind nothing, and not for a server that has vanished
+  const own = await openDatabase({ url: options.databaseUrl, data: '', connections: 1, answerWithin: options.lease })
   let begun = false
   let closed = false
 

@@ -14,6 +14,8 @@ export interface DatabaseOptions {
   readonly data: string
   /** Connections to a Postgres server; the embedded one has one. */
   readonly connections: number
+  /** ms that a server has to answer a statement. */
+  readonly answerWithin?: number
 }
 
 /**
@@ -43,11 +45,16 @@ const checkLimits = async (pool: pg.Pool): Promise<void> => {
 }
 
 const CONNECT_TIMEOUT = 10_000
+/**
+ * ms: a server whose machine has vanished says nothing at all, and our system would wait for it a quarter of an hour. One that is
+ * there has ended the statement itself by then. The connection goes, another is made.
+ */
+const ANSWER_WITHIN = TIMEOUTS.statement_timeout + 5000
 /** A result of one node, one batch: none is larger. */
 export const INT8 = 20
 
 export const openDatabase = (options: DatabaseOptions): Promise<Database> =>
-  options.url === null ? openEmbedded(options.data) : openPostgres(options.url, options.connections)
+  options.url === null ? openEmbedded(options.data) : openPostgres(options.url, options.connections, options.answerWithin ?? ANSWER_WITHIN)
 
 // the pool waits for what it returns, whatever its type says
 const onConnect = (client: pg.ClientBase): void => {
@@ -56,11 +63,11 @@ const onConnect = (client: pg.ClientBase): void => {
   return limit(client) as unknown as void
 }
 
-const openPostgres = async (url: string, connections: number): Promise<Database> => {
+const openPostgres = async (url: string, connections: number, answerWithin: number): Promise<Database> => {
   const types = { getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) }
   const pool = new pg.Pool({
     connectionString: url, max: connections, types: types as pg.CustomTypesConfig, keepAlive: true,
-    connectionTimeoutMillis: CONNECT_TIMEOUT, application_name: 'jidway',
+    connectionTimeoutMillis: CONNECT_TIMEOUT, query_timeout: answerWithin, application_name: 'jidway',
     onConnect,
   })
   // a connection that breaks while idle is replaced by the pool; queries on it get their own errors

@@ -1,7 +1,11 @@
 // Nobody waits for a node that stands still (durability.md D4).
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t from 'tap'
+import { AwayError } from '../../lib/base/errors.js'
+import { makeProxy } from '../../lib/chaos/proxy.js'
 import { addAccounts } from '../../lib/store/accounts.js'
 import { limit, openDatabase, TIMEOUTS } from '../../lib/store/db.js'
 import { applySchema } from '../../lib/store/schema.js'
@@ -41,6 +45,29 @@ t.test('D4: a process that was stopped in the middle of a group commit holds the
   t.ok(waited < TIMEOUTS.idle_in_transaction_session_timeout + 1500, `waited ${Math.round(waited)} ms`)
   await t.rejects(frozen.query('commit'), 'the frozen one has lost')
   t.same(await db.query('select seq from account where account = $1', [RECEIVER]), [{ seq: 2 }], 'and its number was given to nobody')
+})
+
+t.test('D4: a database whose machine has vanished holds nobody: its connection is given up, and another is made', onlyServer, async (t) => {
+  const url = new URL(await testUrl(t))
+  const port = await new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port: free } = server.address() as AddressInfo
+      server.close(() => resolve(free))
+    })
+  })
+  const proxy = await makeProxy(port, Number(url.port))
+  t.teardown(() => proxy.close())
+  url.host = `127.0.0.1:${port}`
+  const db = await openDatabase({ url: url.href, data: '', connections: 1, answerWithin: 300 })
+  t.teardown(() => db.close())
+  proxy.part()
+  const begun = performance.now()
+  await t.rejects(db.query('select 1'), AwayError)
+  await t.rejects(db.transaction(async (tx) => tx.query('select 1')), AwayError)
+  t.ok(performance.now() - begun < 12_000, 'no longer than it takes to find out that no other can be made')
+  // what it was told goes nowhere any more
+  proxy.join(true)
+  t.same(await db.query('select 1 as one'), [{ one: 1 }])
 })
 
 t.test('D4: every connection of the pool has the time-outs', onlyServer, async (t) => {
