@@ -282,23 +282,24 @@ export const makeCore = ({ settings, routes: given, domains, jid, node, db, stor
     if (!clean) resends.unclean(session.account)
     // or may still send what its client sent in one before it
     const isOwed = !clean || session.suspect > 0
-    const over = (): void => {
-      presence.ended(session)
+    const over = async (): Promise<void> => {
       rows.remove(session, isOwed ? resumption.noted(session) : null)
+      // D16: a node that stood still finds the end of a session that is there anew, elsewhere: its contacts have heard the truth
+      if (elsewhere === null || !await elsewhere.isAnothers(session).catch(() => false)) presence.ended(session)
       unanswered(session)
       if (session.carbons) session.member.copies--
       members.release(session.member)
     }
     // D16: that it cannot be resumed any more is written first, so that no crash makes a ghost of who has said goodbye
     const written = resumption.ended(session, !isOwed)
-    if (written === null) {
-      over()
+    if (written === null && elsewhere === null) {
+      void over() // in this turn: nothing is waited for
       return
     }
     const { full } = session.jid
     const before = ending.get(full)
     // of two, one after the other: the first is waited for with the second
-    const all = written.then(() => before).then(over).finally(() => {
+    const all = Promise.resolve(written).then(() => before).then(over).finally(() => {
       if (ending.get(full) === all) ending.delete(full)
     })
     ending.set(full, all)

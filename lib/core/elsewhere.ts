@@ -34,6 +34,8 @@ export type Listeners = 'available' | 'listening'
 export interface Elsewhere {
   /** What the session says, to whoever has this address on other nodes: of an account the available ones. */
   tell(to: Jid, said: Broadcast, session: Session): void
+  /** Its resource is available on another node, which tells its contacts so: what is over here says nothing any more. Rejects where that cannot be told. */
+  isAnothers(session: Session): Promise<boolean>
   /** To each node that has sessions of this account. */
   word(account: string, word: Word): void
   /** Whether it has an available session on another node. Rejects with a StanzaError (wait) where that cannot be told. */
@@ -80,11 +82,10 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }
     }
     return lists.map((accounts) => accounts.flatMap((account) => found.get(account) ?? []))
   }, 200, 100_000)
-  /** It is over here, and its client says on another node by now what its contacts are to believe: a word of ours that they have not heard would be a lie. */
-  const isAnothers = async ({ open, account, jid }: Session): Promise<boolean> =>
-    !open && (await saidBy([account])).some(({ resource }) => resource === jid.resource)
+  const isAnothers: Elsewhere['isAnothers'] = async ({ account, jid }) => (await saidBy([account])).some(({ resource }) => resource === jid.resource)
 
   return {
+    isAnothers,
     tell: (to, { head, tail }, session) => {
       // most have nobody elsewhere
       const found = cache.resolve(to)
@@ -97,7 +98,7 @@ export const makeElsewhere = ({ cache, bus, store, blocklists, node, insisting }
       }
       const { elsewhere } = to.resource === '' ? AVAILABLE : exactly(to)
       let tries = 0
-      insisting.insist(key, async () => (++tries > 1 && await isAnothers(session)) || all(to, elsewhere, head + attribute('to', to.bare) + tail))
+      insisting.insist(key, async () => (++tries > 1 && !session.open && await isAnothers(session)) || all(to, elsewhere, head + attribute('to', to.bare) + tail))
     },
     word: (account, word) => {
       const octets = WORD + JSON.stringify(word)

@@ -300,6 +300,20 @@ t.test('routing.md, step 4: who has heard that a session has moved asks where to
   t.ok(bus.sent.some(({ xml }) => xml.includes('news')))
 })
 
+t.test('D16: a node that has stood still does not say that a session is gone which is there on another by now', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  const row = { account: JULIET, resource: 'balcony', sessionId: 's9', incarnation: 1, node: 'there', epoch: 1, priority: 0, presence: `<presence from='${JULIET}/balcony'/>` }
+  life.store.rows.set(`${JULIET}/balcony`, row)
+  const before = romeo.got.length
+  await life.core.sessionOver(juliet.session, false)
+  await turn(50)
+  t.same(romeo.got.slice(before).filter((g) => g.includes("type='unavailable'")), [])
+  t.equal(life.store.rows.get(`${JULIET}/balcony`), row)
+  const again = await setUp()
+  await again.life.core.sessionOver(again.juliet.session, false)
+  t.match(again.romeo.got.at(-1), /type='unavailable'/)
+})
+
 t.test('D15: who is asked is asked by a node whether it still owes an answer', async (t) => {
   const { life, romeo, juliet } = await setUp()
   const owes = (id: string): unknown => life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<owes ${JSON.stringify([`${ROMEO}/orchard`, id])}/>` }])[0]
