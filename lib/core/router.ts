@@ -107,7 +107,7 @@ export const makeRouter = (parts: RouterParts): Router => {
 
   const refuse = (sender: Sender, stanza: Stanza, error: StanzaError, logged: number | null): Ending => {
     // RFC 6120 §8.3.1: never an error in answer to an error; §8.2.3: nor to a result
-    if (stanza.type === 'error' || (stanza.kind === 'iq' && stanza.type === 'result')) return ignored('RFC 6120 §8.3.1')
+    if (stanza.type === 'error' || isAnswer(stanza)) return ignored('RFC 6120 §8.3.1')
     if (sender === null) return ignored('RFC 6120 §8.3.1')
     if (stanza.kind === 'message') sender.stream?.refuses(logged ?? sender.stream.received, stanza.id, stanza.to, error.condition)
     sender.outlet.write(errorOf(stanza, sender.jid.full, error), false)
@@ -129,12 +129,13 @@ export const makeRouter = (parts: RouterParts): Router => {
   /**
    * D20: what is to be committed waits until the database is back, and its stream with it: an error would be a lie, for a
    * client that loses its stream then sends the message again. And a client whose word that it is there was refused would take
-   * itself for online, and get nothing.
+   * itself for online, and get nothing. Nor can who answers be told that the one who asked cannot be looked up now (RFC 6120 §8.2.3),
+   * and who asked would wait for ever (D15).
    */
   const mayWait = (sender: Sender, stanza: Stanza, error: unknown): boolean => {
     const cause = error instanceof StanzaError ? error.cause : error
     return cause instanceof AwayError && sender !== null && sender.open &&
-      (stanza.kind === 'message' ? isLoggable(stanza) && (allDurable || isDurableTo(stanza)) : stanza.kind === 'presence' && stanza.to === '')
+      (stanza.kind === 'message' ? isLoggable(stanza) && (allDurable || isDurableTo(stanza)) : stanza.kind === 'presence' ? stanza.to === '' : isAnswer(stanza))
   }
 
   const through = (sender: Sender, stanza: Stanza, work: () => Verdict | Promise<Verdict>): Ending | Promise<Ending> => {
@@ -333,7 +334,7 @@ export const makeRouter = (parts: RouterParts): Router => {
   const one = (routed: Routed, found: Here): Verdict | Promise<Verdict> => {
     const { stanza, from, to } = routed
     if (stanza.kind === 'iq') {
-      if (stanza.type === 'result' || stanza.type === 'error') {
+      if (isAnswer(stanza)) {
         if (routed.session !== null) noMoreAsked(routed.session, to.full, stanza.id)
         if (routed.session !== null && parts.outstanding.answered(from.full, to.full, stanza.id)) return ignored('RFC 6120 §8.2.3')
       }
@@ -519,7 +520,7 @@ export const makeRouter = (parts: RouterParts): Router => {
       const malformed = malformation(stanza)
       if (malformed !== null) return malformed
       // RFC 6120 §8.2.3: what our own requests are answered with goes no further
-      if (stanza.kind === 'iq' && (stanza.type === 'result' || stanza.type === 'error') && (session.receipts?.proved(stanza.id) === true || asking.answered(session, stanza))) return 'answered'
+      if (isAnswer(stanza) && (session.receipts?.proved(stanza.id) === true || asking.answered(session, stanza))) return 'answered'
       return addressed(session, session.jid, stanza)
     })
   }
@@ -541,6 +542,8 @@ const actionOf = (stanza: Stanza, target: Target): Action => {
     case 'iq': return IQ[target][stanza.type as IqType]
   }
 }
+
+const isAnswer = ({ kind, type }: Stanza): boolean => kind === 'iq' && (type === 'result' || type === 'error')
 
 /** An error has the id of the message that it answers, and is another. */
 const isTraced = ({ kind, type }: Stanza): boolean => kind === 'message' && type !== 'error'

@@ -314,6 +314,23 @@ t.test('D16: a node that has stood still does not say that a session is gone whi
   t.match(again.romeo.got.at(-1), /type='unavailable'/)
 })
 
+t.test('D15: an answer waits until it is known where the one who asked is', async (t) => {
+  const { life, bus, juliet } = await setUp()
+  life.store.elsewhere.set(ROMEO, [there('phone', 0)])
+  life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<iq from='${ROMEO}/phone' to='${JULIET}/balcony' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>` }])
+  // NATS was away, so that all is looked up anew, and now the database is
+  life.core.cache.invalidateAll()
+  const { lookup } = life.store.presence
+  Object.assign(life.store.presence, { lookup: () => Promise.reject(new AwayError('simulated')) })
+  const answered = (): number => bus.sent.filter(({ xml }) => xml.startsWith('<iq') && xml.includes("type='result'")).length
+  const said = juliet.send(`<iq type='result' id='p' to='${ROMEO}/phone'/>`)
+  await turn(100)
+  t.equal(answered(), 0)
+  Object.assign(life.store.presence, { lookup })
+  await said
+  t.equal(answered(), 1)
+})
+
 t.test('D15: who is asked is asked by a node whether it still owes an answer', async (t) => {
   const { life, romeo, juliet } = await setUp()
   const owes = (id: string): unknown => life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<owes ${JSON.stringify([`${ROMEO}/orchard`, id])}/>` }])[0]
