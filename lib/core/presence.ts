@@ -23,6 +23,7 @@ import { orWait } from './or-wait.js'
 import type { Clock, Departure, DepartureStore, Said } from './ports.js'
 import type { PresenceRows } from './presence-rows.js'
 import type { Broadcast, Session, Sessions } from './sessions.js'
+import { makeUntilDone } from './until-done.js'
 
 export interface Presence {
   /** Presence without a receiver (§4.2, §4.4, §4.5). */
@@ -140,8 +141,13 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
       if (octets > piece && !await hasRoom()) return
     }
     if (elsewhere !== null) {
-      // what the store cannot tell now costs no log-in
-      for (const { account, presence } of await elsewhere.said([session.account, ...member.to], session).catch(() => [])) {
+      // what the store cannot tell now costs no log-in; it is asked again, and until then nobody is taken for away
+      const others = await elsewhere.said([session.account, ...member.to], session).catch(() => null)
+      if (others === null) {
+        away.length = 0
+        void retellLater(session)
+      }
+      for (const { account, presence } of others ?? []) {
         const at = away.indexOf(account)
         if (at >= 0) away.splice(at, 1)
         give(session, cutOf(presence))
@@ -285,6 +291,11 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
       })
   }
 
+  /** What its contacts on other nodes say could not be read: again, until it can. */
+  const retellLater = makeUntilDone<Session>(async (some) => {
+    for (const session of some) if (session.open && elsewhere !== null) retold(session, await elsewhere.said([session.account, ...session.member.to], session))
+  }, report)
+
   /** @param others what sessions on other nodes said */
   const retold = (session: Session, others: readonly Said[]): void => {
     if (session.wanted === null) return
@@ -389,7 +400,12 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
     },
     retell: (session) => {
       if (elsewhere === null) retold(session, [])
-      else elsewhere.said([session.account, ...session.member.to], session).then((all) => retold(session, all), report)
+      else {
+        elsewhere.said([session.account, ...session.member.to], session).then((all) => retold(session, all), (error: unknown) => {
+          report(error)
+          void retellLater(session)
+        })
+      }
     },
     isAvailable: (account) => sessions.of(account).available.length > 0 || (elsewhere !== null && elsewhere.isAvailable(account)),
     lastSeen: async (account) => {

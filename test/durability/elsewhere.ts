@@ -331,6 +331,24 @@ t.test('D15: an answer waits until it is known where the one who asked is', asyn
   t.equal(answered(), 1)
 })
 
+t.test('D16: where the table does not answer at a log-in, nobody is taken for away, and it is asked again', async (t) => {
+  const { life, romeo, juliet } = await setUp()
+  for (const { session } of [romeo, juliet]) await life.core.sessionOver(session, true)
+  await turn(50)
+  const presence = `<presence from='${ROMEO}/phone'/>`
+  life.store.rows.set(`${ROMEO}/phone`, { account: ROMEO, resource: 'phone', sessionId: 's9', incarnation: 1, node: 'there', epoch: 1, priority: 0, presence })
+  await life.store.others.departures.save([{ account: ROMEO, at: 1, presence: `<presence from='${ROMEO}' type='unavailable'><status>bye</status></presence>` }])
+  const { said } = life.store.presence
+  Object.assign(life.store.presence, { said: () => Promise.reject(new AwayError('simulated')) })
+  const again = await life.login(`${JULIET}/balcony`)
+  await again.send('<presence/>')
+  const ofRomeo = (): string[] => again.got.filter((g) => g.includes(`from='${ROMEO}`))
+  t.same(ofRomeo(), [])
+  Object.assign(life.store.presence, { said })
+  t.ok(await until(() => ofRomeo().length > 0))
+  t.same(ofRomeo(), [`<presence to='${JULIET}' from='${ROMEO}/phone'/>`])
+})
+
 t.test('D15: who is asked is asked by a node whether it still owes an answer', async (t) => {
   const { life, romeo, juliet } = await setUp()
   const owes = (id: string): unknown => life.core.handOver.take([{ account: JULIET, sessionId: juliet.session.id, xml: `<owes ${JSON.stringify([`${ROMEO}/orchard`, id])}/>` }])[0]
