@@ -76,11 +76,11 @@ export const FAULTS: readonly Fault[] = [
     edit: { file: 'lib/core/managed-stream.js', from: 'if (this.queue.length > 0 || refuses > 0', to: 'if (refuses > 0' },
   },
   {
-    name: 'reaping before the grace', seed: 595, rule: 'routing.md, step 8',
+    name: 'reaping before the grace', seed: 109440, rule: 'routing.md, step 8',
     edit: { file: 'lib/cluster/lease.js', from: '>= lease + grace;', to: '>= lease;' },
   },
   {
-    name: 'late requests taken', seed: 1135, rule: 'routing.md, step 1: acts only where the lease allows',
+    name: 'late requests taken', seed: 100180, rule: 'routing.md, step 1: acts only where the lease allows',
     edit: { file: 'lib/cluster/lease.js', from: "if (age() < silentAfter)", to: "if (age() < Infinity)" },
   },
   {
