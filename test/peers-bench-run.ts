@@ -7,7 +7,7 @@ import t from 'tap'
 import { ROOT } from './helpers/root.js'
 
 const BENCH = join(ROOT, 'dist/test/bench/peers.js')
-const isLinux = process.platform === 'linux' ? false : 'reads /proc'
+const unlessLinux = process.platform === 'linux' ? false : 'reads /proc'
 
 /** Processes that stand in a folder. */
 const within = (folder: string): string[] => readdirSync('/proc').filter((pid) => {
@@ -18,7 +18,7 @@ const within = (folder: string): string[] => readdirSync('/proc').filter((pid) =
   }
 })
 
-t.test('a small run with jidway alone: every kind of case has its figures, and nothing stays', { skip: isLinux, timeout: 160_000 }, async (t) => {
+t.test('a small run with jidway alone: every kind of case has its figures, and nothing stays', { skip: unlessLinux, timeout: 160_000 }, async (t) => {
   const folder = t.testdir({ tmp: {} })
   const [file, svg] = [join(folder, 'figures.json'), join(folder, 'figures.svg')]
   const only = 'chat-5-w1,open-tls,presence,offline,idle'
@@ -37,7 +37,7 @@ t.test('a small run with jidway alone: every kind of case has its figures, and n
   t.same(within(folder), [])
 })
 
-t.test('interrupted, it ends what it started, and says that it was', { skip: isLinux, timeout: 100_000 }, async (t) => {
+t.test('interrupted, it ends what it started, and says that it was', { skip: unlessLinux, timeout: 100_000 }, async (t) => {
   const folder = t.testdir({ tmp: {} })
   const child = spawn(process.execPath, [BENCH, '--servers', 'jidway', '--pairs', '5', '--only', 'chat-5-w1', '--seconds', '600'], { env: { ...process.env, TMPDIR: join(folder, 'tmp') }, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise<number | null>((done) => child.once('exit', done))

@@ -24,7 +24,7 @@ const bench = (args: readonly string[], env: Readonly<Record<string, string>> = 
   spawnSync(process.execPath, [BENCH, ...args], { encoding: 'utf8', timeout: 150_000, env: { ...process.env, ...env } })
 
 const PLACE = { folder: '/scratch/one', port: 15_001, databasePort: 15_002, tls: { cert: '/scratch/one/cert.pem', key: '/scratch/one/key.pem' } }
-const isLinux = process.platform === 'linux' ? false : 'reads /proc'
+const unlessLinux = process.platform === 'linux' ? false : 'reads /proc'
 
 t.test('all are set alike: passwords, archive, certificate, database', async (t) => {
   const signal = new AbortController().signal
@@ -50,7 +50,7 @@ t.test('all are set alike: passwords, archive, certificate, database', async (t)
   t.match(prosody.configuration(PLACE, 'routed', true), /"bench_accounts"/)
 })
 
-t.test('CPU and memory are those of a process and of all that it started', { skip: isLinux }, async (t) => {
+t.test('CPU and memory are those of a process and of all that it started', { skip: unlessLinux }, async (t) => {
   const burn = (ms: number): string => `for (const until = Date.now() + ${ms}; Date.now() < until;);`
   const inner = `${burn(1000)}setInterval(()=>{},1000)`
   const outer = spawn(process.execPath, ['-e', `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}], { stdio: 'ignore' }); process.on('SIGTERM', () => process.exit()); setInterval(()=>{},1000)`], { stdio: 'ignore', detached: true })
@@ -122,7 +122,7 @@ t.test('a server that ends while it starts is told, with its log', async (t) => 
   await t.rejects(launch({ ...program, command: [process.execPath, '-e', 'setInterval(() => {}, 1000)'] }, AbortSignal.abort()), { message: /did not come up: interrupted/ })
 })
 
-t.test('who is not installed is left out, and it is told what to install', { skip: isLinux }, async (t) => {
+t.test('who is not installed is left out, and it is told what to install', { skip: unlessLinux }, async (t) => {
   const { status, stderr } = bench(['--quick', '--only', 'login', '--servers', 'ejabberd,prosody'], { PATH: '' })
   t.equal(status, 2, stderr)
   t.match(stderr, /^ejabberd is left out, for it is not installed \(erl in PATH.* was not found\): apt-get install ejabberd erlang-p1-pgsql$/m)
@@ -130,7 +130,7 @@ t.test('who is not installed is left out, and it is told what to install', { ski
   t.match(stderr, /^none of these servers can be run here$/m)
 })
 
-t.test('wrong usage ends with 2 and says what is right', { skip: isLinux }, async (t) => {
+t.test('wrong usage ends with 2 and says what is right', { skip: unlessLinux }, async (t) => {
   for (const [args, wrong] of [
     [['--round', '2'], /unknown option '--round'.*\(Did you mean --rounds\?\)/s], [['--rounds', 'many'], /--rounds is 'many'; it must be a number from 1 to 99/],
     [['--pairs', '10,x'], /--pairs is 'x'; it must be a number/], [['--only', 'chat-7'], /--only names 'chat-7'; there are/], [['--servers', 'openfire'], /--servers names 'openfire'; there are jidway, ejabberd, prosody/],
