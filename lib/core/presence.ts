@@ -293,7 +293,11 @@ export const makePresence = ({ sessions, rows, feed, blocklists, departures, els
 
   /** What its contacts on other nodes say could not be read: again, until it can. */
   const retellLater = makeUntilDone<Session>(async (some) => {
-    for (const session of some) if (session.open && elsewhere !== null) retold(session, await elsewhere.said([session.account, ...session.member.to], session))
+    // all is read before anybody is told: nobody is told anew because it failed for another
+    const said = await Promise.all(some.map(async (session) => (session.open && elsewhere !== null ? elsewhere.said([session.account, ...session.member.to], session) : [])))
+    some.forEach((session, i) => {
+      if (session.open) retold(session, said[i] as readonly Said[])
+    })
   }, report)
 
   /** @param others what sessions on other nodes said */
